@@ -1,0 +1,308 @@
+"""Processes that run a function in a greenlet of their own and read a mailbox.
+
+Source: Processes. The states and who may move a process between them are in ``scheduler.py``.
+"""
+
+from __future__ import annotations
+
+import logging
+import traceback
+from collections.abc import Callable
+from time import monotonic
+from typing import TYPE_CHECKING, Any
+
+from greenlet import GreenletExit, getcurrent, greenlet
+
+from greenrelay.core.events import (
+    KILLED,
+    Event,
+    ExitError,
+    LinkDown,
+    Result,
+    result_of_reason,
+)
+from greenrelay.core.message import Message
+from greenrelay.core.pid import Pid
+from greenrelay.errors import InboxFull, ProcessExit, Timeout
+from greenrelay.runtime.inbox import Item, Mailbox
+from greenrelay.runtime.process import Process
+from greenrelay.runtime.scheduler import (
+    BLOCKED,
+    DEAD,
+    EXITING,
+    NEW,
+    NO_SIGNAL,
+    READY,
+    RUNNING,
+    THROW,
+    WAITING,
+    WAKE,
+    Scheduler,
+)
+from greenrelay.runtime.waiter import Waiter
+
+if TYPE_CHECKING:
+    from greenrelay.runtime.host import Host
+    from greenrelay.runtime.node import Node
+
+log = logging.getLogger("greenrelay.runtime")
+
+
+class Worker(greenlet):
+    """A greenlet that runs a process; ``greenrelay_process`` leads from one to the other."""
+
+    __slots__ = ("greenrelay_process",)
+    greenrelay_process: FunctionProcess
+
+
+class FunctionProcess(Process):
+    """A process that runs a function in a greenlet of its own and reads a mailbox."""
+
+    __slots__ = (
+        "alarm_at",
+        "args",
+        "children",
+        "deadline",
+        "exit_reason",
+        "exit_result",
+        "function",
+        "kwargs",
+        "mailbox",
+        "reads_events",
+        "scheduler",
+        "signal",
+    )
+
+    def __init__(self, node: Node, host: Host, pid: Pid, entry: str) -> None:
+        super().__init__(node, host, pid, entry)
+        self.scheduler: Scheduler = node.scheduler
+        self.mailbox = Mailbox(host.inbox_limit)
+        self.signal = NO_SIGNAL
+        self.exit_reason = ""
+        self.exit_result: Result | None = None
+        self.deadline: float | None = None
+        self.alarm_at: float | None = None
+        self.reads_events = False
+        # The PIDs it spawned, where somebody wants to know: see adopt.
+        self.children: list[Pid] | None = None
+        self.function: Callable[..., object] | None = None
+        self.args: tuple[Any, ...] = ()
+        self.kwargs: dict[str, Any] = {}
+
+    def prepare(
+        self, function: Callable[..., object], args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> None:
+        """Say what to run; it runs when the run queue gets here."""
+        self.function = function
+        self.args = args
+        self.kwargs = kwargs
+        self.state = NEW
+
+    def adopt(self, target: greenlet) -> None:
+        """Be the process of a greenlet that runs already, such as an HTTP request's."""
+        self.greenlet = target
+        target.greenrelay_process = self  # type: ignore[attr-defined]
+        self.state = RUNNING
+
+    # what others do to it
+
+    def deliver(self, message: Message) -> bool:
+        """Append to the mailbox; at the limit do what the host's overflow rule says."""
+        mailbox = self.mailbox
+        if self.state >= EXITING:
+            return False
+        if len(mailbox.messages) >= mailbox.limit:
+            return self._overflow(message)
+        mailbox.put(message)
+        self.received += 1
+        if self.state == WAITING:
+            self.state = READY
+            self.scheduler.enqueue(self)
+        return True
+
+    def deliver_surely(self, message: Message) -> bool:
+        """Append to the mailbox whatever its limit."""
+        if self.state >= EXITING:
+            return False
+        self.mailbox.put(message)
+        self.received += 1
+        self.wake_up()
+        return True
+
+    def deliver_event(self, event: Event) -> None:
+        """Append to the events; a LINK_DOWN that is not trapped ends the process instead."""
+        if self.state >= EXITING:
+            return
+        if isinstance(event, LinkDown) and not self.trap_links:
+            self.end(event.result)
+            return
+        self.mailbox.put_event(event)
+        self.wake_up()
+
+    def wake_up(self) -> None:
+        """Let the process look at its mailbox, if it waits for that."""
+        if self.state == WAITING:
+            self.state = READY
+            self.scheduler.enqueue(self)
+
+    def alarm(self) -> None:
+        """Let the process see that its deadline has passed."""
+        if self.state in (WAITING, BLOCKED):
+            self.state = READY
+            self.scheduler.enqueue(self)
+
+    def answered(self) -> None:
+        """Let the process look at the reply it is blocked on."""
+        if self.state == BLOCKED:
+            self.state = READY
+            self.scheduler.enqueue(self)
+
+    def end(self, result: Result) -> None:
+        """Make the process raise ProcessExit where it waits; the first result counts.
+
+        A process already ending goes on with its cleanup, and its reason becomes killed if this
+        is a kill.
+        """
+        state = self.state
+        if state == DEAD:
+            return
+        if state == EXITING:
+            if result.reason == KILLED:
+                self.exit_result = result
+            return
+        self.exit_result = result
+        self.exit_reason = result.reason
+        self.state = EXITING
+        if state == NEW:
+            self.node.ended(self, result, None)
+            return
+        self.node.reaper.expect(self)
+        if self.greenlet is not getcurrent():
+            self.signal = WAKE if state in (WAITING, BLOCKED, READY) else THROW
+            self.scheduler.enqueue(self)
+
+    def when_room(self, function: Callable[[], object]) -> None:
+        """Call ``function`` once when the mailbox is half empty, or the process has ended."""
+        if self.state >= EXITING:
+            function()
+        else:
+            self.mailbox.when_room(function)
+
+    def depth(self) -> int:
+        """How many messages wait unread."""
+        return len(self.mailbox.messages)
+
+    def high_water(self) -> int:
+        """The most messages that ever waited unread."""
+        return self.mailbox.high_water
+
+    def _overflow(self, message: Message) -> bool:
+        overflow = self.host.overflow
+        if overflow == "drop_newest":
+            self.host.dropped += 1
+            return True
+        if overflow == "drop_oldest":
+            self.host.dropped += 1
+            self.mailbox.drop_oldest()
+            self.mailbox.put(message)
+            self.received += 1
+            return True
+        if overflow == "block" and self._wait_for_room():
+            return self.deliver(message)
+        raise InboxFull(self.pid, self.mailbox.limit)
+
+    def _wait_for_room(self) -> bool:
+        sender: Process | None = getattr(getcurrent(), "greenrelay_process", None)
+        if not isinstance(sender, FunctionProcess) or sender is self:
+            return False
+        waiter = Waiter(sender.answered)
+        self.when_room(lambda: waiter.answer(None))
+        until = monotonic() + self.host.block_timeout
+        while not waiter.is_done:
+            if not sender.wait_until(BLOCKED, until):
+                waiter.drop()
+                return False
+        return True
+
+    # what it does itself
+
+    def await_item(self, take: Callable[[], Item | None], timeout: float | None, what: str) -> Any:
+        """Return what ``take`` finds once it finds something; raises Timeout, ProcessExit."""
+        item = take()
+        if item is not None:
+            return item
+        if timeout is None:
+            while True:
+                self.wait(WAITING)
+                item = take()
+                if item is not None:
+                    return item
+        until = monotonic() + timeout
+        while True:
+            if not self.wait_until(WAITING, until):
+                raise Timeout(what, timeout)
+            item = take()
+            if item is not None:
+                return item
+
+    def wait(self, state: int) -> None:
+        """Block until something happens; raises ProcessExit when the process has to end."""
+        self.scheduler.block(self, state)
+        if self.state == EXITING:
+            raise self.exit_now()
+
+    def exit_now(self) -> ProcessExit:
+        """Return the exception to raise in a process that has to end.
+
+        What is raised here must not be thrown once more: a signal that still waits in the run
+        queue would interrupt the cleanup.
+        """
+        self.signal = NO_SIGNAL
+        return ProcessExit(self.exit_reason)
+
+    def wait_until(self, state: int, until: float) -> bool:
+        """Block until something happens or the time has come, then return False."""
+        if monotonic() >= until:
+            return False
+        self.node.timers.wake_at(self, until)
+        try:
+            self.wait(state)
+        finally:
+            self.deadline = None
+        # Whatever came with the deadline wins: the caller looks once more and then waits again.
+        return True
+
+    def start(self) -> None:
+        """Run the function in a new greenlet; called in the hub."""
+        target = Worker(self._main, self.scheduler.hub)
+        target.greenrelay_process = self
+        self.greenlet = target
+        self.state = RUNNING
+        target.switch()
+
+    def _main(self) -> None:
+        function, args, kwargs = self.function, self.args, self.kwargs
+        self.function, self.args, self.kwargs = None, (), {}
+        error: BaseException | None = None
+        assert function is not None
+        try:
+            result = Result(function(*args, **kwargs))
+        except BaseException as caught:
+            function = args = kwargs = None  # type: ignore[assignment]
+            error = caught
+            result = self.result_of(caught)
+        self.node.ended(self, self.exit_result or result, error)
+        if isinstance(error, (KeyboardInterrupt, SystemExit)):
+            self.scheduler.hub.handle_system_error(type(error), error)
+
+    def result_of(self, error: BaseException) -> Result:
+        """Return how a process ended that let ``error`` out; logs a crash, once."""
+        if isinstance(error, ProcessExit):
+            return result_of_reason(error.reason)
+        if isinstance(error, GreenletExit):
+            return result_of_reason(KILLED)
+        text = "".join(traceback.format_exception(error))
+        failure = ExitError(type(error).__name__, str(error), text)
+        log.error("%s (%s) crashed\n%s", self.pid, self.entry, text.rstrip())
+        error.__traceback__ = None
+        return Result(None, failure, str(failure))

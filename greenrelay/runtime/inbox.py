@@ -1,0 +1,130 @@
+"""What a process has been sent and has not read: messages and events, in order of arrival.
+
+Source: Processes, "Functions", rows inbox, receive and events.
+
+Theory. Messages and lifecycle events sit in a deque each, since most readers want one kind only.
+The order between the two is kept by a mark: an event notes how many messages had arrived before
+it, and the mailbox knows how many it has handed out. An event is next when that many are out.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Collection
+
+from greenrelay.core.events import Cancel, Event, Exit, MonitorRef
+from greenrelay.core.message import Message
+from greenrelay.core.pid import Pid
+
+Item = Message | Event
+
+
+class Mailbox:
+    """The unread messages and events of one process."""
+
+    __slots__ = ("arrived", "events", "high_water", "limit", "messages", "room_waiters")
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self.messages: deque[Message] = deque()
+        self.events: deque[tuple[int, Event]] = deque()
+        self.arrived = 0
+        self.high_water = 0
+        self.room_waiters: list[Callable[[], object]] | None = None
+
+    def put(self, message: Message) -> None:
+        """Append a message, whatever the limit."""
+        self.messages.append(message)
+        self.arrived += 1
+        depth = len(self.messages)
+        if depth > self.high_water:
+            self.high_water = depth
+
+    def put_event(self, event: Event) -> None:
+        """Append an event; events are not limited."""
+        self.events.append((self.arrived, event))
+
+    def take(self) -> Item | None:
+        """Return the next of messages and events, None when there is neither."""
+        events = self.events
+        messages = self.messages
+        if events and events[0][0] <= self.arrived - len(messages):
+            return events.popleft()[1]
+        if messages:
+            message = messages.popleft()
+            if self.room_waiters is not None and len(messages) <= self.limit // 2:
+                self._tell_room()
+            return message
+        return None
+
+    def take_message(self) -> Message | None:
+        """Return the next message, passing by events, or None."""
+        messages = self.messages
+        if not messages:
+            return None
+        message = messages.popleft()
+        if self.room_waiters is not None and len(messages) <= self.limit // 2:
+            self._tell_room()
+        return message
+
+    def take_event(self) -> Event | None:
+        """Return the next event, passing by messages, or None."""
+        return self.events.popleft()[1] if self.events else None
+
+    def take_topic(self, topics: tuple[str, ...]) -> Message | None:
+        """Return the first message with one of ``topics``; the rest stay in order."""
+        messages = self.messages
+        for index, message in enumerate(messages):
+            if message.topic in topics:
+                del messages[index]
+                self._close_gap(self.arrived - len(messages) - 1 + index)
+                if self.room_waiters is not None and len(messages) <= self.limit // 2:
+                    self._tell_room()
+                return message
+        return None
+
+    def drop_oldest(self) -> None:
+        """Throw the oldest message away."""
+        if self.messages:
+            self.messages.popleft()
+
+    def is_cancelled(self) -> bool:
+        """Whether a CANCEL is next, or the only thing left."""
+        if not self.events:
+            return False
+        out = self.arrived - len(self.messages)
+        return any(mark <= out and isinstance(event, Cancel) for mark, event in self.events)
+
+    def when_room(self, function: Callable[[], object]) -> None:
+        """Call ``function`` once when the messages are down to half the limit, or none are."""
+        if self.room_waiters is None:
+            self.room_waiters = []
+        self.room_waiters.append(function)
+
+    def drop_exits(self, refs: Collection[MonitorRef], pid: Pid | None) -> None:
+        """Drop each unread EXIT that one of ``refs`` has fired, or that is of ``pid``."""
+        if self.events:
+            self.events = deque(
+                (mark, event)
+                for mark, event in self.events
+                if not (isinstance(event, Exit) and (event.ref in refs or event.pid == pid))
+            )
+
+    def clear(self) -> None:
+        """Throw everything away and tell whoever waits for room."""
+        self.messages.clear()
+        self.events.clear()
+        self._tell_room()
+
+    def _close_gap(self, place: int) -> None:
+        # A message taken from behind an event counts as handed out before it: move the marks of
+        # the events in front of it up by one, or they would come early.
+        if self.events:
+            self.events = deque(
+                (mark + 1 if mark <= place else mark, event) for mark, event in self.events
+            )
+
+    def _tell_room(self) -> None:
+        waiters, self.room_waiters = self.room_waiters, None
+        for function in waiters or ():
+            function()

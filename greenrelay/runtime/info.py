@@ -1,0 +1,61 @@
+"""What can be seen of a process from outside.
+
+Source: Processes, "Functions", row info.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from time import monotonic
+
+from greenrelay.core.pid import Pid
+from greenrelay.runtime.process import Process
+from greenrelay.runtime.reaper import stack_of
+from greenrelay.runtime.scheduler import STATE_NAMES
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessInfo:
+    """One process at one moment; ``age`` is in seconds, depths and counts are in messages.
+
+    ``stack`` is the text of its greenlet's stack, or None when it was not asked for.
+    """
+
+    pid: Pid
+    entry: str
+    host: str
+    state: str
+    age: float
+    depth: int
+    high_water: int
+    links: tuple[Pid, ...]
+    monitors: tuple[Pid, ...]
+    monitored_by: tuple[Pid, ...]
+    names: tuple[str, ...]
+    messages_in: int
+    messages_out: int
+    trap_links: bool
+    groups: tuple[str, ...] = ()
+    stack: str | None = field(default=None, repr=False)
+
+
+def describe(process: Process, *, stack: bool = False) -> ProcessInfo:
+    """Return what is to be seen of ``process`` now."""
+    node, pid = process.node, process.pid
+    return ProcessInfo(
+        pid=pid,
+        entry=process.entry,
+        host=process.host.id,
+        state=STATE_NAMES[process.state],
+        age=monotonic() - process.born_at,
+        depth=process.depth(),
+        high_water=process.high_water(),
+        links=node.topology.links(pid),
+        monitors=node.topology.watching(pid),
+        monitored_by=node.topology.watchers(pid),
+        names=node.names.names(pid),
+        messages_in=process.received,
+        messages_out=process.sent,
+        trap_links=process.trap_links,
+        stack=stack_of(process.greenlet) if stack else None,
+    )

@@ -1,0 +1,251 @@
+"""The functions that start processes and carry messages; ``greenrelay.process`` hands them on.
+
+Source: Processes, "Functions". ``dest`` is a PID, its text or a registered name throughout;
+durations are seconds or text such as ``"30s"``. A process that has been told to end gets
+ProcessExit from every one of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from time import monotonic
+from typing import Any, overload
+
+from greenlet import getcurrent
+
+from greenrelay.core.events import KILLED, NOPROC, Event, result_of_reason
+from greenrelay.core.message import Message, ReplySlot
+from greenrelay.core.pid import Pid
+from greenrelay.durations import parse_duration
+from greenrelay.errors import ProcessDown, Timeout
+from greenrelay.runtime.channel import Events, Inbox
+from greenrelay.runtime.current import current_node, current_process, require_process
+from greenrelay.runtime.function_process import FunctionProcess
+from greenrelay.runtime.process import Process
+from greenrelay.runtime.scheduler import BLOCKED, EXITING
+from greenrelay.runtime.timers import Timer
+from greenrelay.runtime.waiter import Waiter, value_of
+
+Duration = float | str
+
+
+def spawn(
+    entry: object,
+    *args: Any,
+    host: str | None = None,
+    name: str | None = None,
+    link: bool = False,
+    monitor: bool = False,
+    context: Mapping[str, object] | None = None,
+    **kwargs: Any,
+) -> Pid:
+    """Start a process that runs ``entry(*args, **kwargs)`` and return its PID.
+
+    ``entry`` is a callable, the id of an entry or ``"module:callable"``. Link, monitor and name
+    are in force before its first line runs. ``context`` values add to those of the caller. Raises
+    UnknownEntry, UnknownHost, HostFull, NameTaken, and NotInProcess for a link or monitor asked
+    for outside a process; then nothing was started.
+    """
+    parent = require_process("spawn") if link or monitor else current_process()
+    node = parent.node if parent else current_node("spawn")
+    inherited = {**(parent.context if parent else {}), **(context or {})}
+    process = node.spawn_process(entry, args, kwargs, host=host, name=name, context=inherited)
+    if parent is not None:
+        if parent.children is not None:
+            parent.children.append(process.pid)
+        if link:
+            node.link(parent, process)
+        if monitor:
+            node.monitor(parent, process.pid)
+    return process.pid
+
+
+def spawn_linked(entry: object, *args: Any, **options: Any) -> Pid:
+    """Spawn a process linked to this one; see spawn."""
+    return spawn(entry, *args, link=True, **options)
+
+
+def spawn_monitored(entry: object, *args: Any, **options: Any) -> Pid:
+    """Spawn a process this one gets an EXIT for; see spawn."""
+    return spawn(entry, *args, monitor=True, **options)
+
+
+def spawn_linked_monitored(entry: object, *args: Any, **options: Any) -> Pid:
+    """Spawn a process linked to this one, which gets an EXIT for it too; see spawn."""
+    return spawn(entry, *args, link=True, monitor=True, **options)
+
+
+def exec(
+    entry: object,
+    *args: Any,
+    timeout: Duration | None = None,
+    host: str | None = None,
+    context: Mapping[str, object] | None = None,
+    **kwargs: Any,
+) -> Any:
+    """Spawn ``entry``, wait for it to end and return its value.
+
+    Its exception is raised here, with a ProcessFailed as its cause; ProcessFailed itself when it
+    ended abnormally without one. Raises Timeout after ``timeout``. The child dies with the caller,
+    and when this call is left in any other way.
+    """
+    parent = require_process("exec")
+    node = parent.node
+    child = node.spawn_process(
+        entry, args, kwargs, host=host, context={**parent.context, **(context or {})}
+    )
+    waiter = Waiter(parent.answered)
+    _await_answer(parent, child, waiter, timeout, f"exec of {child.entry}", kill=True)
+    return value_of(waiter, child.pid)
+
+
+def pid() -> Pid:
+    """Return the PID of this process; raises NotInProcess."""
+    return require_process("pid").pid
+
+
+def send(dest: str, topic: str, payload: object = None) -> bool:
+    """Send a message; it never waits, save for a host whose overflow rule is ``block``.
+
+    Returns True when an inbox took it and False when ``dest`` is the PID of a process that has
+    ended. Raises ReservedTopic, UnknownName, InvalidPid, InboxFull, and what a connection says of
+    a bad payload; then nothing was sent.
+    """
+    try:
+        process: FunctionProcess = getcurrent().greenrelay_process  # type: ignore[attr-defined]
+    except AttributeError:
+        adopted = current_process()
+        if adopted is None:
+            return current_node("send").send(dest, topic, payload)
+        process = adopted
+    if process.state >= EXITING:
+        raise process.exit_now()
+    process.sent += 1
+    return process.node.route(dest, topic, payload, process.pid, process.context)
+
+
+def send_after(delay: Duration, dest: str, topic: str, payload: object = None) -> Timer:
+    """Send a message after ``delay``; ``Timer.cancel()`` takes it back.
+
+    A message that cannot be delivered by then is dropped: nobody is there to hear of it.
+    """
+    process = current_process()
+    node = process.node if process else current_node("send_after")
+    sender = process.pid if process else None
+    return node.send_after(parse_duration(delay), dest, topic, payload, sender)
+
+
+def call(dest: str, topic: str, payload: object = None, timeout: Duration | None = 5.0) -> Any:
+    """Send a request and wait for its reply.
+
+    Raises ProcessDown when ``dest`` has ended or ends before it replies, Timeout after
+    ``timeout``, what the other side gave to reply_error, and what send raises. A reply that comes
+    later is dropped.
+    """
+    caller = require_process("call")
+    node = caller.node
+    target = node.find(dest)
+    if target is None:
+        raise ProcessDown(dest, NOPROC)
+    if target is caller:
+        raise ProcessDown(dest, "calling_self")
+    waiter = Waiter(caller.answered)
+    caller.sent += 1
+    if not node.route(target.pid, topic, payload, caller.pid, caller.context, waiter):
+        raise ProcessDown(target.pid, NOPROC)
+    _await_answer(caller, target, waiter, timeout, f"call of {dest}, topic {topic!r}")
+    if waiter.error is not None and waiter.result is None:
+        raise waiter.error
+    if waiter.result is not None:
+        raise ProcessDown(target.pid, waiter.result.reason)
+    return waiter.value
+
+
+def _await_answer(
+    caller: FunctionProcess,
+    target: Process,
+    waiter: Waiter,
+    timeout: Duration | None,
+    what: str,
+    *,
+    kill: bool = False,
+) -> None:
+    target.is_related = True
+    if target.waiters is None:
+        target.waiters = {}
+    target.waiters[waiter] = None
+    seconds = None if timeout is None else parse_duration(timeout)
+    until = None if seconds is None else monotonic() + seconds
+    try:
+        while not waiter.is_done:
+            if until is None:
+                caller.wait(BLOCKED)
+            elif not caller.wait_until(BLOCKED, until):
+                raise Timeout(what, seconds or 0.0)
+    finally:
+        waiter.drop()
+        if target.waiters is not None:
+            target.waiters.pop(waiter, None)
+        if kill and not waiter.is_done:
+            target.end(result_of_reason(KILLED))
+
+
+def reply(message: Message, value: object = None) -> bool:
+    """Answer a message that was sent with call; False when its caller waits no more.
+
+    Raises ValueError for a message that was sent otherwise.
+    """
+    return _slot(message).answer(value)
+
+
+def reply_error(message: Message, error: BaseException) -> bool:
+    """Answer a call by raising ``error`` in its caller; False when it waits no more."""
+    return _slot(message).fail(error)
+
+
+def _slot(message: Message) -> ReplySlot:
+    if message.reply_to is None:
+        raise ValueError(f"message {message.topic!r} was sent, not called: nobody awaits a reply")
+    return message.reply_to
+
+
+def inbox() -> Inbox:
+    """Return the messages of this process as something to iterate and receive from."""
+    return Inbox(require_process("inbox"))
+
+
+def events() -> Events:
+    """Return the lifecycle events of this process as a channel of their own.
+
+    From the first call on the process handles CANCEL itself: iterating the inbox goes on.
+    """
+    process = require_process("events")
+    process.reads_events = True
+    return Events(process)
+
+
+@overload
+def receive(*, timeout: Duration | None = None) -> Message | Event: ...
+@overload
+def receive(topic: str, /, *topics: str, timeout: Duration | None = None) -> Message: ...
+def receive(*topics: str, timeout: Duration | None = None) -> Message | Event:
+    """Wait for the next of messages and events, in order of arrival.
+
+    With topics, wait for the first message that has one of them; all else stays in order. Raises
+    Timeout; a ``timeout`` of 0 looks and does not wait.
+    """
+    process = require_process("receive")
+    mailbox = process.mailbox
+    seconds = None if timeout is None else parse_duration(timeout)
+    item: Message | Event
+    if not topics:
+        item = process.await_item(mailbox.take, seconds, "receive()")
+    else:
+        what = f"receive{topics!r}"
+        item = process.await_item(lambda: mailbox.take_topic(topics), seconds, what)
+    return item
+
+
+def context() -> Mapping[str, object]:
+    """Return the values this process has inherited and its messages carry."""
+    return require_process("context").context

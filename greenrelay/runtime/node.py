@@ -1,0 +1,398 @@
+"""A node: one system of processes in one OS process.
+
+Source: Processes, "Functions", last paragraphs. Everything processes share hangs on their node:
+the table of live processes, names, links and monitors, hosts, timers, the run queue and the
+supervisor greenlet. A node belongs to the thread that first uses it.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import secrets
+import socket
+import threading
+import weakref
+from collections.abc import Mapping
+from typing import Any
+
+import gevent
+from gevent.event import Event as Flag
+
+from greenrelay.core.events import (
+    KILLED,
+    RESULT_NOPROC,
+    Cancel,
+    Exit,
+    MonitorRef,
+    Result,
+    result_of_reason,
+)
+from greenrelay.core.message import NO_CONTEXT, Message, ReplySlot
+from greenrelay.core.names import Names
+from greenrelay.core.pid import Pid, make_pid
+from greenrelay.core.topology import Topology
+from greenrelay.errors import (
+    HostFull,
+    NodeStopped,
+    ReservedTopic,
+    Timeout,
+    UnknownHost,
+    UnknownName,
+)
+from greenrelay.runtime.entry import Entries
+from greenrelay.runtime.function_process import FunctionProcess
+from greenrelay.runtime.host import Host
+from greenrelay.runtime.process import Process
+from greenrelay.runtime.reaper import Reaper
+from greenrelay.runtime.scheduler import DEAD, Scheduler
+from greenrelay.runtime.supervisor import Supervisor
+from greenrelay.runtime.timers import Timers
+from greenrelay.runtime.waiter import Waiter, value_of
+
+log = logging.getLogger("greenrelay.runtime")
+_message = tuple.__new__
+DEFAULT_HOST = "processes"
+
+open_nodes: weakref.WeakSet[Node] = weakref.WeakSet()
+
+
+class Node:
+    """One system of processes; a context manager that shuts down at its end.
+
+    ``name`` begins the node's id, the part of a PID before ``@``; the rest of the id is new for
+    each OS process. ``grace`` is how long, in seconds, a process that was ended may go on with
+    its cleanup before its ending is delivered without it.
+    """
+
+    def __init__(self, name: str | None = None, *, grace: float = 5.0) -> None:
+        self.name = name or socket.gethostname().split(".")[0] or "node"
+        self.grace = grace
+        self.entries = Entries()
+        self.hosts: dict[str, Host] = {}
+        self.default_host = DEFAULT_HOST
+        self.is_stopped = False
+        self._incarnate()
+        self.add_host(Host(DEFAULT_HOST))
+        open_nodes.add(self)
+
+    def _incarnate(self) -> None:
+        self.id = f"{self.name}.{secrets.token_hex(4)}"
+        self.processes: dict[Pid, Process] = {}
+        self.names = Names()
+        self.topology = Topology()
+        self.supervisor = Supervisor(self)
+        self._number = 0
+        self.reaper = Reaper(self)
+        self._idle: Flag | None = None
+        self._runtime: tuple[Scheduler, Timers] | None = None
+        self._thread = 0
+        for host in self.hosts.values():
+            host.count = 0
+            host.bind(self.id)
+
+    def __enter__(self) -> Node:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.shutdown()
+
+    def __repr__(self) -> str:
+        return f"<Node {self.id} with {len(self.processes)} processes>"
+
+    # the thread and hub it lives on
+
+    @property
+    def scheduler(self) -> Scheduler:
+        """The run queue, on the hub of the thread that first asked for it."""
+        return (self._runtime or self._start())[0]
+
+    @property
+    def timers(self) -> Timers:
+        """The timers, on the same hub."""
+        return (self._runtime or self._start())[1]
+
+    def _start(self) -> tuple[Scheduler, Timers]:
+        if self.is_stopped:
+            raise NodeStopped(self.id)
+        self._thread = threading.get_ident()
+        self._runtime = Scheduler(), Timers()
+        return self._runtime
+
+    def is_foreign_thread(self) -> bool:
+        """Whether the caller runs in a thread other than the node's."""
+        return self._thread not in (0, threading.get_ident())
+
+    # hosts
+
+    def add_host(self, host: Host, *, default: bool = False) -> Host:
+        """Let processes be spawned on ``host``; the first default stays the default."""
+        host.bind(self.id)
+        self.hosts[host.id] = host
+        if default and self.default_host == DEFAULT_HOST:
+            self.default_host = host.id
+        return host
+
+    def host(self, host_id: str | None) -> Host:
+        """Return a host by its id, the default one for None; raises UnknownHost."""
+        host = self.hosts.get(host_id or self.default_host)
+        if host is None:
+            raise UnknownHost(host_id, tuple(self.hosts))
+        return host
+
+    # life
+
+    def spawn(
+        self,
+        entry: object,
+        *args: Any,
+        host: str | None = None,
+        name: str | None = None,
+        context: Mapping[str, object] | None = None,
+        **kwargs: Any,
+    ) -> Pid:
+        """Start a process and return its PID; see greenrelay.process.spawn."""
+        return self.spawn_process(
+            entry, args, kwargs, host=host, name=name, context=context or NO_CONTEXT
+        ).pid
+
+    def spawn_process(
+        self,
+        entry: object,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        *,
+        host: str | None = None,
+        name: str | None = None,
+        context: Mapping[str, object] = NO_CONTEXT,
+    ) -> FunctionProcess:
+        """Start a process; it has not run when this returns.
+
+        Raises UnknownEntry, UnknownHost, HostFull, NameTaken, NodeStopped.
+        """
+        label, function = self.entries.find(entry)
+        place = self.take_place(host)
+        process = FunctionProcess(self, place, self.new_pid(place), label)
+        process.context = context
+        if name is not None:
+            self.register(name, process)
+        process.prepare(function, args, kwargs)
+        self.admit(process)
+        process.scheduler.enqueue(process)
+        return process
+
+    def take_place(self, host_id: str | None) -> Host:
+        """Return the host if it can carry one more process; raises UnknownHost, HostFull."""
+        host = self.host(host_id)
+        if host.count >= host.max_processes:
+            raise HostFull(host.id, host.max_processes)
+        if self.is_stopped:
+            raise NodeStopped(self.id)
+        return host
+
+    def new_pid(self, host: Host) -> Pid:
+        """Return a PID no process of this node has had."""
+        self._number += 1
+        return make_pid(host.prefix, self._number)
+
+    def admit(self, process: Process) -> None:
+        """Put ``process`` into the table: from here on it can be addressed."""
+        self.processes[process.pid] = process
+        process.host.count += 1
+
+    def ended(self, process: Process, result: Result, error: BaseException | None = None) -> None:
+        """Take ``process`` out of the table and have its ending told; only the first time."""
+        if process.state == DEAD:
+            return
+        process.state = DEAD
+        self.processes.pop(process.pid, None)
+        process.host.count -= 1
+        process.greenlet = None
+        if isinstance(process, FunctionProcess):
+            process.mailbox.clear()
+        if process.is_related:
+            self.supervisor.report(process, result, error)
+        if self._idle is not None and not self.processes:
+            self._idle.set()
+
+    # messages
+
+    def send(self, dest: str, topic: str, payload: object = None) -> bool:
+        """Send from outside any process; True when an inbox took the message."""
+        if self.is_foreign_thread():
+            return self._send_from_thread(dest, topic, payload)
+        return self.route(dest, topic, payload)
+
+    def route(
+        self,
+        dest: str,
+        topic: str,
+        payload: object = None,
+        sender: Pid | None = None,
+        context: Mapping[str, object] = NO_CONTEXT,
+        slot: ReplySlot | None = None,
+    ) -> bool:
+        """Deliver a message; False when ``dest`` is a PID nobody has.
+
+        Raises ReservedTopic, UnknownName, InvalidPid, InboxFull.
+        """
+        process = self.processes.get(dest)  # type: ignore[call-overload]
+        if process is None:
+            process = self.find(dest)
+        if not isinstance(topic, str) or topic[:1] in ("@", ""):
+            raise ReservedTopic(topic)
+        if process is None:
+            return False
+        taken: bool = process.deliver(_message(Message, (topic, payload, sender, context, slot)))
+        return taken
+
+    def route_surely(self, dest: Pid, topic: str, payload: object, sender: Pid) -> bool:
+        """Deliver a message that no inbox limit may refuse, such as ws.leave."""
+        process = self.processes.get(dest)
+        if process is None:
+            return False
+        return process.deliver_surely(Message(topic, payload, sender))
+
+    def _send_from_thread(self, dest: str, topic: str, payload: object) -> bool:
+        self.find(dest)
+        if topic[:1] == "@":
+            raise ReservedTopic(topic)
+        loop = self.scheduler.hub.loop
+        loop.run_callback_threadsafe(self._route_quietly, dest, topic, payload)
+        return self.find(dest) is not None
+
+    def _route_quietly(
+        self, dest: str, topic: str, payload: object, sender: Pid | None = None
+    ) -> None:
+        try:
+            self.route(dest, topic, payload, sender)
+        except Exception as error:
+            log.warning("message %r to %s was lost: %s", topic, dest, error)
+
+    def find(self, dest: object) -> Process | None:
+        """Return the live process with that PID or name, None for a PID nobody has.
+
+        Raises UnknownName for a name nobody has, InvalidPid for text with a brace that is none.
+        """
+        process = self.processes.get(dest)  # type: ignore[call-overload]
+        if process is not None:
+            found: Process = process
+            return found
+        if isinstance(dest, Pid):
+            return None
+        if isinstance(dest, str) and dest[:1] != "{":
+            owner = self.names.owner(dest)
+            if owner is None:
+                raise UnknownName(dest)
+            return self.processes.get(owner)
+        return self.processes.get(Pid.parse(dest))
+
+    def send_after(
+        self, delay: float, dest: str, topic: str, payload: object, sender: Pid | None = None
+    ) -> Timer:
+        """Send a message after ``delay`` seconds."""
+        if not isinstance(topic, str) or topic[:1] in ("@", ""):
+            raise ReservedTopic(topic)
+        return self.timers.call_after(
+            delay, lambda: self._route_quietly(dest, topic, payload, sender)
+        )
+
+    # relations
+
+    def monitor(self, watcher: Process, dest: object) -> MonitorRef:
+        """Let ``watcher`` get EXIT when ``dest`` ends; at once, with noproc, if it is gone."""
+        try:
+            target = self.find(dest)
+        except UnknownName:
+            target = None
+        if target is None:
+            gone = Pid.parse(dest) if isinstance(dest, str) and dest[:1] == "{" else None
+            ref = self.topology.make_ref(watcher.pid, gone)
+            watcher.deliver_event(Exit(gone or str(dest), RESULT_NOPROC, ref))
+            return ref
+        watcher.is_related = target.is_related = True
+        return self.topology.monitor(watcher.pid, target.pid)
+
+    def link(self, one: Process, other: Process) -> None:
+        """Let two processes share their fate."""
+        one.is_related = other.is_related = True
+        self.topology.link(one.pid, other.pid)
+
+    def register(self, name: str, process: Process) -> None:
+        """Give ``process`` a name; raises NameTaken unless it is free or its own."""
+        self.names.register(name, process.pid)
+        process.is_related = True
+
+    def cancel(
+        self, dest: object, *, sender: Pid | None, deadline: float, reason: str | None
+    ) -> bool:
+        """Ask a process to end, and kill it after ``deadline`` seconds; False if it is gone."""
+        process = self.find(dest)
+        if process is None:
+            return False
+        process.deliver_event(Cancel(sender, reason, deadline))
+        if process.state != DEAD:
+            pid = process.pid
+            self.timers.call_after(deadline, lambda: self.terminate(pid))
+        return True
+
+    def terminate(self, dest: object, reason: str = KILLED) -> bool:
+        """End a process now, which it cannot trap; False if it is gone."""
+        process = self.find(dest)
+        if process is None:
+            return False
+        process.end(result_of_reason(reason))
+        return True
+
+    # from outside
+
+    def run(self, entry: object, *args: Any, timeout: float | None = None, **kwargs: Any) -> Any:
+        """Run ``entry`` as a process, wait for it, return its value or raise its error.
+
+        For scripts and tests: the caller is not a process. Raises ProcessFailed when it ended
+        abnormally without an exception, Timeout when it took longer than ``timeout`` seconds and
+        was killed.
+        """
+        done = Flag()
+        waiter = Waiter(done.set)
+        process = self.spawn_process(entry, args, kwargs)
+        process.is_related = True
+        process.waiters = {waiter: None}
+        try:
+            if not done.wait(timeout):
+                raise Timeout(f"{process.entry}", timeout or 0.0)
+        finally:
+            if not waiter.is_done:
+                waiter.drop()
+                self.terminate(process.pid)
+        return value_of(waiter, process.pid)
+
+    def shutdown(self, timeout: float = 10.0) -> None:
+        """End every process and stop: ask, wait ``timeout`` seconds, kill. Idempotent."""
+        if self.is_stopped:
+            return
+        self.is_stopped = True
+        self._idle = Flag()
+        for process in tuple(self.processes.values()):
+            process.deliver_event(Cancel(None, "shutdown", timeout))
+        if self.processes and not self._idle.wait(timeout):
+            for process in tuple(self.processes.values()):
+                self.terminate(process.pid)
+            self._idle.wait(self.grace + 1)
+        while self._runtime is not None and len(self.supervisor):
+            gevent.sleep(0)
+        self.supervisor.stop()
+        if self._runtime is not None:
+            scheduler, timers = self._runtime
+            scheduler.close()
+            timers.close()
+        open_nodes.discard(self)
+
+
+def _after_fork() -> None:
+    # A node made before a fork (gunicorn --preload) must not share its id with the parent.
+    for node in tuple(open_nodes):
+        node._incarnate()
+
+
+os.register_at_fork(after_in_child=_after_fork)

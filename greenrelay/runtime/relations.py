@@ -1,0 +1,174 @@
+"""The functions that relate processes to each other; ``greenrelay.process`` hands them on.
+
+Source: Processes, "Functions" and "Endings". ``dest`` is a PID, its text or a registered name.
+"""
+
+from __future__ import annotations
+
+from typing import NoReturn
+
+from greenrelay.core.events import (
+    KILLED,
+    NOPROC,
+    NORMAL,
+    RESULT_NOPROC,
+    LinkDown,
+    MonitorRef,
+    result_of_reason,
+)
+from greenrelay.core.pid import Pid
+from greenrelay.durations import parse_duration
+from greenrelay.errors import ProcessDown, ProcessExit, UnknownName, UnknownOption
+from greenrelay.runtime.current import current_node, current_process, require_process
+from greenrelay.runtime.info import ProcessInfo, describe
+from greenrelay.runtime.process import Process
+from greenrelay.runtime.scheduler import EXITING
+
+
+def monitor(dest: str) -> MonitorRef:
+    """Get one EXIT event when ``dest`` ends, at once (``noproc``) if nobody has that address.
+
+    Each call is a monitor of its own. A process that monitors itself never hears of it.
+    """
+    process = require_process("monitor")
+    return process.node.monitor(process, dest)
+
+
+def unmonitor(ref: MonitorRef | str, flush: bool = True) -> bool:
+    """Take back one monitor, or all on a ``dest``; False when none was in force.
+
+    With ``flush``, an EXIT that it has put among the unread events already goes too.
+    """
+    process = require_process("unmonitor")
+    topology = process.node.topology
+    if isinstance(ref, MonitorRef):
+        refs = [ref]
+        was_on = topology.unmonitor(ref) if ref.watcher == process.pid else False
+        gone = ref.target
+    else:
+        target = process.node.names.owner(ref) or ref
+        refs = topology.refs(process.pid, target)  # type: ignore[arg-type]
+        was_on = any([topology.unmonitor(each) for each in refs])
+        gone = target  # type: ignore[assignment]
+    if flush:
+        whole = not isinstance(ref, MonitorRef)
+        process.mailbox.drop_exits(refs, gone if whole else None)
+    return was_on
+
+
+def link(dest: str) -> None:
+    """Share fate with ``dest``: when one ends abnormally the other gets LINK_DOWN.
+
+    Linking twice, or oneself, changes nothing. A ``dest`` that is gone gives LINK_DOWN ``noproc``,
+    which ends this process unless it traps links.
+    """
+    process = require_process("link")
+    try:
+        target = process.node.find(dest)
+    except UnknownName:
+        target = None
+    if target is not None:
+        process.node.link(process, target)
+        return
+    process.deliver_event(LinkDown(dest, RESULT_NOPROC))
+    if process.state == EXITING:
+        raise process.exit_now()
+
+
+def unlink(dest: str) -> None:
+    """Undo the link with ``dest``, if there is one; no LINK_DOWN from it arrives afterwards."""
+    process = require_process("unlink")
+    target = process.node.names.owner(dest) or dest
+    process.node.topology.unlink(process.pid, target)  # type: ignore[arg-type]
+
+
+def set_options(**options: object) -> None:
+    """Set options of this process: ``trap_links`` (bool). Raises UnknownOption, TypeError."""
+    process = require_process("set_options")
+    for name, value in options.items():
+        if name != "trap_links":
+            raise UnknownOption(name, ("trap_links",))
+        if not isinstance(value, bool):
+            raise TypeError(f"option 'trap_links' is {value!r}; it must be True or False")
+    process.trap_links = bool(options.get("trap_links", process.trap_links))
+
+
+def get_options() -> dict[str, object]:
+    """Return the options of this process."""
+    return {"trap_links": require_process("get_options").trap_links}
+
+
+def cancel(dest: str, deadline: float | str = "10s", reason: str | None = None) -> bool:
+    """Ask ``dest`` to end: it gets CANCEL and is killed after ``deadline``; False if it is gone."""
+    process = current_process()
+    node = process.node if process else current_node("cancel")
+    return node.cancel(
+        dest,
+        sender=process.pid if process else None,
+        deadline=parse_duration(deadline),
+        reason=reason,
+    )
+
+
+def terminate(dest: str, reason: str = KILLED) -> bool:
+    """End ``dest`` now; it cannot trap that. False if it is gone."""
+    process = current_process()
+    node = process.node if process else current_node("terminate")
+    done = node.terminate(dest, reason)
+    if process is not None and process.state == EXITING:
+        raise process.exit_now()
+    return done
+
+
+def exit(reason: str = NORMAL) -> NoReturn:
+    """End this process: ``normal`` and ``shutdown`` are clean, anything else is abnormal."""
+    process = require_process("exit")
+    process.end(result_of_reason(reason))
+    raise ProcessExit(reason)
+
+
+def register(name: str, dest: str | None = None, scope: str = "local") -> None:
+    """Give this process, or ``dest``, a name; it goes when the process ends.
+
+    Raises NameTaken, ProcessDown when ``dest`` is gone, ValueError for a name that is no name and
+    for a scope other than ``local``: names over several nodes need a cluster.
+    """
+    if scope != "local":
+        raise ValueError(f"scope is {scope!r}; without a cluster it must be 'local'")
+    if dest is None:
+        process: Process | None = require_process("register")
+    else:
+        process = current_node("register").find(dest)
+    if process is None:
+        raise ProcessDown(str(dest), NOPROC)
+    process.node.register(name, process)
+
+
+def unregister(name: str) -> None:
+    """Take a name from this process; raises UnknownName, NotOwner."""
+    process = require_process("unregister")
+    process.node.names.unregister(name, process.pid)
+
+
+def lookup(name: str) -> Pid:
+    """Return the process that has ``name``; raises UnknownName."""
+    owner = current_node("lookup").names.owner(name)
+    if owner is None:
+        raise UnknownName(name)
+    return owner
+
+
+def whereis(name: str) -> Pid | None:
+    """Return the process that has ``name``, or None."""
+    return current_node("whereis").names.owner(name)
+
+
+def info(dest: str, *, stack: bool = False) -> ProcessInfo | None:
+    """Return what can be seen of ``dest``, with its greenlet's stack if asked; None if gone."""
+    process = current_node("info").find(dest)
+    return None if process is None else describe(process, stack=stack)
+
+
+def processes() -> list[ProcessInfo]:
+    """Return what can be seen of every process of the node, oldest first."""
+    return [describe(process) for process in current_node("processes").processes.values()]

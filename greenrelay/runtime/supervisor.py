@@ -1,0 +1,102 @@
+"""The one greenlet that tells a node's processes of endings.
+
+Source: Processes, "Endings". A process that has ended is reported here and nothing more; this
+greenlet then does, for one ending after the other: names release, EXIT to each watcher, then, if
+the ending was abnormal, LINK_DOWN to each linked process. So all processes see endings in one
+order, a watcher that got EXIT finds the name free, and however long a chain of links is, nothing
+recurses: whoever a LINK_DOWN ends comes back as a report of its own.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+from typing import TYPE_CHECKING
+
+from greenlet import getcurrent, greenlet
+
+from greenrelay.core.events import Exit, LinkDown, Result
+from greenrelay.runtime.process import Process
+from greenrelay.runtime.scheduler import NEW, NO_SIGNAL, READY, RUNNING, WAITING
+
+if TYPE_CHECKING:
+    from greenrelay.runtime.node import Node
+
+log = logging.getLogger("greenrelay.runtime")
+
+
+class Supervisor:
+    """The supervisor greenlet of one node; it is a task of the run queue like any process."""
+
+    __slots__ = ("_endings", "_node", "exit_reason", "greenlet", "signal", "state")
+
+    def __init__(self, node: Node) -> None:
+        self._node = node
+        self._endings: deque[tuple[Process, Result, BaseException | None]] = deque()
+        self.state = NEW
+        self.signal = NO_SIGNAL
+        self.greenlet: greenlet | None = None
+        self.exit_reason = ""
+
+    def __len__(self) -> int:
+        return len(self._endings)
+
+    def report(self, process: Process, result: Result, error: BaseException | None) -> None:
+        """Have the ending of ``process`` told to whom it concerns."""
+        self._endings.append((process, result, error))
+        if self.state == WAITING:
+            self.state = READY
+            self._node.scheduler.enqueue(self)
+        elif self.state == NEW and len(self._endings) == 1:
+            self._node.scheduler.enqueue(self)
+
+    def start(self) -> None:
+        """Start the greenlet; called in the hub."""
+        self.greenlet = greenlet(self._run, self._node.scheduler.hub)
+        self.state = RUNNING
+        self.greenlet.switch()
+
+    def stop(self) -> None:
+        """End the greenlet; it must have nothing left to do."""
+        target, self.greenlet = self.greenlet, None
+        if target is not None and not target.dead:
+            # It comes back to the caller, not to the hub.
+            target.parent = getcurrent()
+            target.throw()
+
+    def _run(self) -> None:
+        endings = self._endings
+        while True:
+            while endings:
+                process, result, error = endings.popleft()
+                try:
+                    self._tell(process, result, error)
+                except Exception:
+                    log.exception("%s: telling its ending failed", process.pid)
+                process = error = None  # type: ignore[assignment]
+            self._node.scheduler.block(self)
+
+    def _tell(self, process: Process, result: Result, error: BaseException | None) -> None:
+        node = self._node
+        pid = process.pid
+        node.names.release(pid)
+        waiters, process.waiters = process.waiters, None
+        fired, linked = node.topology.ended(pid)
+        for waiter in waiters or ():
+            waiter.down(result, error)
+        for ref in fired:
+            watcher = node.processes.get(ref.watcher)
+            if watcher is not None:
+                _deliver(watcher, Exit(pid, result, ref))
+        if not result.is_normal:
+            for other in linked:
+                peer = node.processes.get(other)
+                if peer is not None:
+                    _deliver(peer, LinkDown(pid, result))
+
+
+def _deliver(process: Process, event: Exit | LinkDown) -> None:
+    try:
+        process.deliver_event(event)
+    except Exception:
+        log.exception("%s: taking %s failed", process.pid, event.kind)

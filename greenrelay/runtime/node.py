@@ -47,7 +47,7 @@ from greenrelay.runtime.process import Process
 from greenrelay.runtime.reaper import Reaper
 from greenrelay.runtime.scheduler import DEAD, Scheduler
 from greenrelay.runtime.supervisor import Supervisor
-from greenrelay.runtime.timers import Timers
+from greenrelay.runtime.timers import Timer, Timers
 from greenrelay.runtime.waiter import Waiter, value_of
 
 log = logging.getLogger("greenrelay.runtime")

@@ -1,0 +1,203 @@
+"""From the root value of a file to typed entries: namespace, ids, kinds, unknown keys.
+
+Source: Configuration. What one entry says of another is checked in ``resolve``; here a bare name
+only gets the file's namespace.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from greenrelay.config.entries import KINDS, Entry, Lifecycle
+from greenrelay.config.environment import interpolate
+from greenrelay.config.mark import Mark, Problem, shown, suggestion
+from greenrelay.config.options import option_names, read_fields, unknown_names
+from greenrelay.config.read import entry_name
+from greenrelay.config.value import UNREAD, Value, flatten
+
+_TOP_KEYS = ("version", "namespace", "entries")
+_OPEN_KEYS = ("meta", "options", "post_options")
+# `func` and `process` wait for reference.py: bare, they must be entries and no import path.
+_REFERENCES = ("server", "router", "host")
+_DEFAULT_NAMESPACE = "app"
+
+
+@dataclass(slots=True)
+class Document:
+    """A file's entries and everything found wrong so far.
+
+    ``declared`` has the place of every id, also of entries too broken to be in ``entries``.
+    """
+
+    namespace: str
+    problems: list[Problem]
+    entries: list[Entry] = field(default_factory=list)
+    declared: dict[str, Mark] = field(default_factory=dict)
+
+
+def read_document(root: Value, environ: Mapping[str, str], problems: list[Problem]) -> Document:
+    """Return the document of a root value; what is wrong with it is added to the problems.
+
+    References to ``environ`` are replaced entry by entry, so that a problem names its entry.
+    """
+    if isinstance(root.data, tuple):
+        document = Document(_DEFAULT_NAMESPACE, problems)
+        listed = root.data
+    else:
+        document, listed = _read_top(root, environ, problems)
+    for item in listed:
+        if isinstance(item.data, dict):
+            _read_entry(item, environ, document)
+        elif item.data is not UNREAD:
+            text = f"is {shown(item.plain())}; an entry is a map with name and kind"
+            problems.append(Problem(item.mark, text, "entries"))
+    return document
+
+
+def _read_top(
+    root: Value, environ: Mapping[str, str], problems: list[Problem]
+) -> tuple[Document, tuple[Value, ...]]:
+    document = Document(_DEFAULT_NAMESPACE, problems)
+    if not isinstance(root.data, dict):
+        if root.data is not UNREAD:
+            text = f"is {shown(root.plain())}; it must be a map with entries or a list of entries"
+            problems.append(Problem(root.mark, text))
+        return document, ()
+    top = {key: value for key, value in root.data.items() if key != "entries"}
+    head = interpolate(Value(top, root.mark), environ, problems).data
+    assert isinstance(head, dict)
+    _checked(head, "version", _read_version, problems)
+    document.namespace = _checked(head, "namespace", entry_name, problems) or _DEFAULT_NAMESPACE
+    problems += unknown_names(root.data, _TOP_KEYS, "key")
+    return document, _listed(root, root.data.get("entries"), problems)
+
+
+def _listed(root: Value, entries: Value | None, problems: list[Problem]) -> tuple[Value, ...]:
+    if entries is None:
+        problems.append(Problem(root.mark, "is missing; it must be a list of entries", "entries"))
+        return ()
+    if isinstance(entries.data, tuple):
+        return entries.data
+    if entries.data is not UNREAD:
+        text = f"is {shown(entries.plain())}; it must be a list of entries"
+        problems.append(Problem(entries.where, text, "entries"))
+    return ()
+
+
+def _read_version(value: object) -> str:
+    # People forget the quotes, and then YAML sees a number.
+    if str(value) not in {"1.0", "1"}:
+        raise ValueError(f'is {shown(value)}; it must be "1.0"')
+    return "1.0"
+
+
+def _checked(
+    given: Mapping[str, Value],
+    key: str,
+    read: Callable[[object], str],
+    problems: list[Problem],
+    subject: str = "",
+) -> str | None:
+    value = given.get(key)
+    if value is None or value.data is None or value.data is UNREAD:
+        return None
+    try:
+        return read(value.plain())
+    except ValueError as error:
+        problems.append(Problem(value.where, str(error), key, subject))
+        return None
+
+
+def _read_entry(item: Value, environ: Mapping[str, str], document: Document) -> None:
+    found: list[Problem] = []
+    given = flatten(interpolate(item, environ, found), found)
+    entry_id, subject = _read_identity(item, given, document)
+    cls = _read_kind(item, given, subject, document.problems)
+    is_new = bool(entry_id) and _declare(entry_id, item, given["name"], subject, document)
+    if cls:
+        fields, unread = read_fields(cls, given, item.mark)
+        found += unread + _unknown_keys(cls, given)
+        if is_new:
+            _qualify(fields, document.namespace)
+            # Every class of KINDS takes what read_fields returns for it; mypy sees only Entry.
+            build: Callable[..., Entry] = cls
+            entry = build(id=entry_id, where=item.mark, marks=_marks(given), **fields)
+            document.entries.append(entry)
+    document.problems += [dataclasses.replace(problem, subject=subject) for problem in found]
+
+
+def _read_identity(item: Value, given: Mapping[str, Value], document: Document) -> tuple[str, str]:
+    kind_value = given.get("kind")
+    kind = kind_value.data if kind_value and isinstance(kind_value.data, str) else "entry"
+    if _is_absent(given, "name"):
+        text = "is missing; every entry has one"
+        document.problems.append(Problem(item.mark, text, "name", kind))
+    name = _checked(given, "name", entry_name, document.problems, kind)
+    if name is None:
+        return "", kind
+    entry_id = f"{document.namespace}:{name}"
+    return entry_id, f'{kind} "{entry_id}"'
+
+
+def _is_absent(given: Mapping[str, Value], key: str) -> bool:
+    return key not in given or given[key].data is None
+
+
+def _read_kind(
+    item: Value, given: Mapping[str, Value], subject: str, problems: list[Problem]
+) -> type[Entry] | None:
+    if _is_absent(given, "kind"):
+        text = f"is missing; it must be one of {', '.join(sorted(KINDS))}"
+        problems.append(Problem(item.mark, text, "kind", subject))
+        return None
+    value = given["kind"]
+    if value.data is UNREAD:
+        return None
+    kind = value.data if isinstance(value.data, str) else ""
+    if kind not in KINDS:
+        text = f"{shown(value.plain())} is not known{suggestion(kind, KINDS)}"
+        problems.append(Problem(value.where, text, "kind", subject))
+    return KINDS.get(kind)
+
+
+def _declare(entry_id: str, item: Value, name: Value, subject: str, document: Document) -> bool:
+    first = document.declared.setdefault(entry_id, item.mark)
+    if first is item.mark:
+        return True
+    text = f"{shown(name.plain())} is taken by the entry at {first}; give it another name"
+    document.problems.append(Problem(name.where, text, "name", subject))
+    return False
+
+
+def _unknown_keys(cls: type[Entry], given: Mapping[str, Value]) -> list[Problem]:
+    names = ["name", "kind", *option_names(cls)]
+    own = {field.name for field in dataclasses.fields(cls)}
+    return unknown_names(given, names, "key", [name for name in _OPEN_KEYS if name in own])
+
+
+def _marks(given: Mapping[str, Value]) -> dict[str, Mark]:
+    marks: dict[str, Mark] = {}
+    for name, value in given.items():
+        marks[name] = value.where
+        if isinstance(value.data, tuple):
+            for index, item in enumerate(value.data):
+                marks[f"{name}[{index}]"] = item.mark
+    return marks
+
+
+def _qualify(fields: dict[str, object], namespace: str) -> None:
+    for name in _REFERENCES:
+        reference = fields.get(name)
+        if isinstance(reference, str) and reference:
+            fields[name] = qualified(reference, namespace)
+    lifecycle = fields.get("lifecycle")
+    if isinstance(lifecycle, Lifecycle):
+        requires = tuple(qualified(reference, namespace) for reference in lifecycle.requires)
+        fields["lifecycle"] = dataclasses.replace(lifecycle, requires=requires)
+
+
+def qualified(reference: str, namespace: str) -> str:
+    """Return the reference with a namespace: a bare name takes the given one."""
+    return reference if ":" in reference else f"{namespace}:{reference}"

@@ -1,0 +1,58 @@
+"""Environment variables in configuration text: ``${env:NAME}`` and ``${env:NAME|default}``.
+
+Source: Configuration, the item on ``${env:NAME}``. They are replaced in values that are parsed
+already, so what a variable holds is text and never becomes YAML. Keys, and everything under a key
+that starts with ``x-``, stay as written.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from greenrelay.config.mark import Problem, shown
+from greenrelay.config.value import UNREAD, Value
+
+_START = "${env:"
+_REFERENCE = re.compile(r"\$\{env:([A-Za-z_][A-Za-z0-9_]*)(?:\|([^}]*))?\}")
+
+
+def interpolate(
+    value: Value, environ: Mapping[str, str], problems: list[Problem], name: str = ""
+) -> Value:
+    """Return the value with every reference replaced; ``name`` is its dotted name.
+
+    A variable that is unset and has no default is added to the problems, and so is a reference
+    that cannot be read; the text it stands in is UNREAD then.
+    """
+    if isinstance(value.data, str) and _START in value.data:
+        text, faults = _replaced(value.data, environ)
+        problems.extend(Problem(value.mark, fault, name) for fault in faults)
+        return Value(UNREAD if faults else text, value.mark, value.key_mark)
+    if isinstance(value.data, dict):
+        items = {
+            key: item
+            if key.startswith("x-")
+            else interpolate(item, environ, problems, f"{name}.{key}" if name else key)
+            for key, item in value.data.items()
+        }
+        return Value(items, value.mark, value.key_mark)
+    if isinstance(value.data, tuple):
+        parts = tuple(interpolate(item, environ, problems, name) for item in value.data)
+        return Value(parts, value.mark, value.key_mark)
+    return value
+
+
+def _replaced(text: str, environ: Mapping[str, str]) -> tuple[str, list[str]]:
+    faults = []
+    if _START in _REFERENCE.sub("", text):
+        faults.append(f"{shown(text)}: write ${{env:NAME}} or ${{env:NAME|default}}")
+
+    def value_of(match: re.Match[str]) -> str:
+        name, default = match[1], match[2]
+        if name not in environ and default is None:
+            way_out = f"set it or write ${{env:{name}|default}}"
+            faults.append(f"environment variable {name} is not set; {way_out}")
+        return environ.get(name, default or "")
+
+    return _REFERENCE.sub(value_of, text), faults

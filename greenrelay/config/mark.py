@@ -1,0 +1,72 @@
+"""Where a configuration value stands, and how a problem with it is told.
+
+Source: Configuration, the item "Errors come all at once". Columns count characters; lines and
+columns start at 1.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import NoReturn
+
+from greenrelay.errors import ConfigError
+
+_SHOWN_CHARACTERS = 80
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A place in a file; ``line`` is 0 where there are no lines (a Python mapping)."""
+
+    file: str
+    line: int = 0
+    column: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}:{self.column}" if self.line else self.file
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing wrong: ``subject`` is ``kind "id"`` or empty, ``field`` a dotted name or empty."""
+
+    mark: Mark
+    text: str
+    field: str = ""
+    subject: str = ""
+
+    def __str__(self) -> str:
+        parts = (str(self.mark), self.subject, self.field, self.text)
+        return ": ".join(part for part in parts if part)
+
+
+def raise_problems(problems: Iterable[Problem]) -> NoReturn:
+    """Raise one ConfigError for all problems, in the order of the lines they stand on.
+
+    A problem inside an anchor is found once for each alias and told once.
+    """
+    ordered = sorted(problems, key=lambda problem: (problem.mark.line, problem.mark.column))
+    raise ConfigError(list(dict.fromkeys(str(problem) for problem in ordered)))
+
+
+def shown(value: object) -> str:
+    """Return the value as a message quotes it: as JSON, cut after 80 characters."""
+    text = json.dumps(value, ensure_ascii=False, default=repr)
+    return text if len(text) <= _SHOWN_CHARACTERS else text[:_SHOWN_CHARACTERS] + "…"
+
+
+def suggestion(name: str, known: Iterable[str]) -> str:
+    """Return ``; did you mean "x"? Known: …`` for a name that is not among the known ones."""
+    names = sorted(known)
+    if not names:
+        return "; none is known"
+    listing = ", ".join(names)
+    # Ids are compared without their namespace, which would make every two look alike.
+    by_tail = {known_name.rpartition(":")[2]: known_name for known_name in names}
+    close = difflib.get_close_matches(name.rpartition(":")[2], by_tail, n=1)
+    if not close:
+        return f"; known: {listing}"
+    return f'; did you mean "{by_tail[close[0]]}"? Known: {listing}'

@@ -12,6 +12,7 @@ from types import MappingProxyType
 from typing import NamedTuple, Protocol
 
 from greenrelay.core.pid import Pid
+from greenrelay.errors import ReservedTopic
 
 NO_CONTEXT: Mapping[str, object] = MappingProxyType({})
 
@@ -38,3 +39,9 @@ class Message(NamedTuple):
     sender: Pid | None = None
     context: Mapping[str, object] = NO_CONTEXT
     reply_to: ReplySlot | None = None
+
+
+def check_topic(topic: object) -> None:
+    """Raise ReservedTopic unless ``topic`` is text that does not start with ``@``."""
+    if not isinstance(topic, str) or topic[:1] in ("@", ""):
+        raise ReservedTopic(topic)

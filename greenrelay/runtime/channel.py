@@ -13,7 +13,7 @@ from greenrelay.core.message import Message
 from greenrelay.durations import parse_duration
 from greenrelay.errors import Timeout
 from greenrelay.runtime.function_process import FunctionProcess
-from greenrelay.runtime.scheduler import WAITING
+from greenrelay.runtime.scheduler import EXITING, WAITING
 
 T = TypeVar("T", Message, Event)
 
@@ -39,6 +39,8 @@ class _Channel(Generic[T]):
 
     def get_nowait(self) -> T:
         """Return the next item without waiting; raises Timeout when there is none."""
+        if self._process.state >= EXITING:
+            raise self._process.exit_now()
         item = self._take()
         if item is None:
             raise Timeout(f"{type(self).__name__}.get_nowait()", 0.0)
@@ -72,8 +74,10 @@ class Inbox(_Channel[Message]):
     def __next__(self) -> Message:
         process = self._process
         mailbox = process.mailbox
+        if process.state >= EXITING:
+            raise process.exit_now()
         while True:
-            if mailbox.events and not process.reads_events and mailbox.is_cancelled():
+            if mailbox.cancels and not process.reads_events and mailbox.is_cancelled():
                 raise StopIteration
             message = mailbox.take_message()
             if message is not None:

@@ -43,9 +43,20 @@ class Entries:
 
 
 def import_callable(
-    source: str, entry: str | None = None, known: tuple[str, ...] = ()
+    source: str,
+    entry: str | None = None,
+    known: tuple[str, ...] = (),
 ) -> Callable[..., Any]:
-    """Return what ``module:callable`` names; raises UnknownEntry that says what is missing.
+    """Return the callable that ``module:callable`` names; raises UnknownEntry."""
+    found = import_object(source, entry, known)
+    if not callable(found):
+        raise UnknownEntry(entry or source, known, f"{source} is not callable")
+    result: Callable[..., Any] = found
+    return result
+
+
+def import_object(source: str, entry: str | None = None, known: tuple[str, ...] = ()) -> object:
+    """Return what ``module:name`` names; raises UnknownEntry that says what is missing.
 
     An error raised by the module itself while it is imported goes through unchanged.
     """
@@ -64,7 +75,4 @@ def import_callable(
         if not hasattr(found, part):
             raise UnknownEntry(name, known, f"module {module_name!r} has no {path!r}")
         found = getattr(found, part)
-    if not callable(found):
-        raise UnknownEntry(name, known, f"{source} is not callable")
-    result: Callable[..., Any] = found
-    return result
+    return found

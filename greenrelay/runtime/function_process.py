@@ -23,7 +23,7 @@ from greenrelay.core.events import (
 )
 from greenrelay.core.message import Message
 from greenrelay.core.pid import Pid
-from greenrelay.errors import InboxFull, ProcessExit, Timeout
+from greenrelay.errors import InboxFull, NotInProcess, ProcessExit, Timeout
 from greenrelay.runtime.inbox import Item, Mailbox
 from greenrelay.runtime.process import Process
 from greenrelay.runtime.scheduler import (
@@ -39,6 +39,7 @@ from greenrelay.runtime.scheduler import (
     WAKE,
     Scheduler,
 )
+from greenrelay.runtime.timers import Alarm
 from greenrelay.runtime.waiter import Waiter
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ class FunctionProcess(Process):
     """A process that runs a function in a greenlet of its own and reads a mailbox."""
 
     __slots__ = (
-        "alarm_at",
+        "alarm",
         "args",
         "children",
         "deadline",
@@ -81,7 +82,7 @@ class FunctionProcess(Process):
         self.exit_reason = ""
         self.exit_result: Result | None = None
         self.deadline: float | None = None
-        self.alarm_at: float | None = None
+        self.alarm: Alarm | None = None
         self.reads_events = False
         # The PIDs it spawned, where somebody wants to know: see adopt.
         self.children: list[Pid] | None = None
@@ -145,7 +146,7 @@ class FunctionProcess(Process):
             self.state = READY
             self.scheduler.enqueue(self)
 
-    def alarm(self) -> None:
+    def deadline_passed(self) -> None:
         """Let the process see that its deadline has passed."""
         if self.state in (WAITING, BLOCKED):
             self.state = READY
@@ -181,6 +182,15 @@ class FunctionProcess(Process):
             self.signal = WAKE if state in (WAITING, BLOCKED, READY) else THROW
             self.scheduler.enqueue(self)
 
+    def let_go(self) -> None:
+        """Drop what only a live process needs; called once, when it has ended."""
+        super().let_go()
+        self.mailbox.clear()
+        if self.alarm is not None:
+            self.alarm.cancel()
+        if self.exit_result is not None:
+            self.node.reaper.forget(self)
+
     def when_room(self, function: Callable[[], object]) -> None:
         """Call ``function`` once when the mailbox is half empty, or the process has ended."""
         if self.state >= EXITING:
@@ -215,19 +225,32 @@ class FunctionProcess(Process):
         sender: Process | None = getattr(getcurrent(), "greenrelay_process", None)
         if not isinstance(sender, FunctionProcess) or sender is self:
             return False
-        waiter = Waiter(sender.answered)
-        self.when_room(lambda: waiter.answer(None))
         until = monotonic() + self.host.block_timeout
-        while not waiter.is_done:
-            if not sender.wait_until(BLOCKED, until):
-                waiter.drop()
+        # Others may have taken the room by the time the sender runs: then it waits on.
+        while self.state < EXITING and len(self.mailbox.messages) >= self.mailbox.limit:
+            if not self._wait_for_less(sender, until):
                 return False
+        return True
+
+    def _wait_for_less(self, sender: FunctionProcess, until: float) -> bool:
+        waiter = Waiter(sender.answered)
+        tell = waiter.answer_nothing
+        self.when_room(tell)
+        try:
+            while not waiter.is_done:
+                if not sender.wait_until(BLOCKED, until):
+                    return False
+        finally:
+            waiter.drop()
+            self.mailbox.forget_room(tell)
         return True
 
     # what it does itself
 
     def await_item(self, take: Callable[[], Item | None], timeout: float | None, what: str) -> Any:
         """Return what ``take`` finds once it finds something; raises Timeout, ProcessExit."""
+        if self.state >= EXITING:
+            raise self.exit_now()
         item = take()
         if item is not None:
             return item
@@ -247,9 +270,16 @@ class FunctionProcess(Process):
 
     def wait(self, state: int) -> None:
         """Block until something happens; raises ProcessExit when the process has to end."""
+        if self.state != RUNNING or self.greenlet is not getcurrent():
+            raise self._cannot_wait()
         self.scheduler.block(self, state)
         if self.state == EXITING:
             raise self.exit_now()
+
+    def _cannot_wait(self) -> BaseException:
+        if self.state >= EXITING:
+            return self.exit_now()
+        return NotInProcess("receive", f"only {self.pid} itself may wait for what it is sent")
 
     def exit_now(self) -> ProcessExit:
         """Return the exception to raise in a process that has to end.
@@ -291,18 +321,37 @@ class FunctionProcess(Process):
             function = args = kwargs = None  # type: ignore[assignment]
             error = caught
             result = self.result_of(caught)
-        self.node.ended(self, self.exit_result or result, error)
+        if self.exit_result is not None:
+            # The first reason counts, so what the cleanup raised is no news to anybody.
+            self.node.ended(self, self.exit_result)
+        else:
+            self.node.ended(self, result, error)
         if isinstance(error, (KeyboardInterrupt, SystemExit)):
             self.scheduler.hub.handle_system_error(type(error), error)
 
     def result_of(self, error: BaseException) -> Result:
-        """Return how a process ended that let ``error`` out; logs a crash, once."""
-        if isinstance(error, ProcessExit):
+        """Return how a process ended that let ``error`` out; logs a crash, once.
+
+        It raises nothing: a process that fails here would never be reported.
+        """
+        if isinstance(error, ProcessExit) and isinstance(error.reason, str):
             return result_of_reason(error.reason)
         if isinstance(error, GreenletExit):
             return result_of_reason(KILLED)
-        text = "".join(traceback.format_exception(error))
-        failure = ExitError(type(error).__name__, str(error), text)
-        log.error("%s (%s) crashed\n%s", self.pid, self.entry, text.rstrip())
-        error.__traceback__ = None
+        failure = ExitError(type(error).__name__, "")
+        try:
+            text = "".join(traceback.format_exception(error))
+            error.__traceback__ = None
+            failure = ExitError(failure.type, _text_of(error), text)
+            log.error("%s (%s) crashed\n%s", self.pid, self.entry, text.rstrip())
+        except BaseException:
+            # A log handler that raises, or the order to end that arrives while it waits.
+            self.signal = NO_SIGNAL
         return Result(None, failure, str(failure))
+
+
+def _text_of(error: BaseException) -> str:
+    try:
+        return str(error)
+    except Exception as second:
+        return f"<its text cannot be had: {type(second).__name__}>"

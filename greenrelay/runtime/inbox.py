@@ -9,6 +9,7 @@ it, and the mailbox knows how many it has handed out. An event is next when that
 
 from __future__ import annotations
 
+import logging
 from collections import deque
 from collections.abc import Callable, Collection
 
@@ -17,12 +18,21 @@ from greenrelay.core.message import Message
 from greenrelay.core.pid import Pid
 
 Item = Message | Event
+log = logging.getLogger("greenrelay.runtime")
 
 
 class Mailbox:
     """The unread messages and events of one process."""
 
-    __slots__ = ("arrived", "events", "high_water", "limit", "messages", "room_waiters")
+    __slots__ = (
+        "arrived",
+        "cancels",
+        "events",
+        "high_water",
+        "limit",
+        "messages",
+        "room_waiters",
+    )
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
@@ -30,6 +40,8 @@ class Mailbox:
         self.events: deque[tuple[int, Event]] = deque()
         self.arrived = 0
         self.high_water = 0
+        # How many of the events were CANCEL: looking for one among many others takes time.
+        self.cancels = 0
         self.room_waiters: list[Callable[[], object]] | None = None
 
     def put(self, message: Message) -> None:
@@ -43,6 +55,8 @@ class Mailbox:
     def put_event(self, event: Event) -> None:
         """Append an event; events are not limited."""
         self.events.append((self.arrived, event))
+        if isinstance(event, Cancel):
+            self.cancels += 1
 
     def take(self) -> Item | None:
         """Return the next of messages and events, None when there is neither."""
@@ -89,8 +103,8 @@ class Mailbox:
             self.messages.popleft()
 
     def is_cancelled(self) -> bool:
-        """Whether a CANCEL is next, or the only thing left."""
-        if not self.events:
+        """Whether an unread CANCEL arrived before every message that is left."""
+        if not self.cancels:
             return False
         out = self.arrived - len(self.messages)
         return any(mark <= out and isinstance(event, Cancel) for mark, event in self.events)
@@ -100,6 +114,11 @@ class Mailbox:
         if self.room_waiters is None:
             self.room_waiters = []
         self.room_waiters.append(function)
+
+    def forget_room(self, function: Callable[[], object]) -> None:
+        """Take back what when_room was told, if it was not called yet."""
+        if self.room_waiters is not None and function in self.room_waiters:
+            self.room_waiters.remove(function)
 
     def drop_exits(self, refs: Collection[MonitorRef], pid: Pid | None) -> None:
         """Drop each unread EXIT that one of ``refs`` has fired, or that is of ``pid``."""
@@ -127,4 +146,7 @@ class Mailbox:
     def _tell_room(self) -> None:
         waiters, self.room_waiters = self.room_waiters, None
         for function in waiters or ():
-            function()
+            try:
+                function()
+            except Exception:
+                log.exception("telling of room in an inbox failed")

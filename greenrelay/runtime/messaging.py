@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from time import monotonic
+from types import MappingProxyType
 from typing import Any, overload
 
 from greenlet import getcurrent
 
-from greenrelay.core.events import KILLED, NOPROC, Event, result_of_reason
-from greenrelay.core.message import Message, ReplySlot
+from greenrelay.core.events import NOPROC, RESULT_KILLED, Event
+from greenrelay.core.message import NO_CONTEXT, Message, ReplySlot
 from greenrelay.core.pid import Pid
 from greenrelay.durations import parse_duration
 from greenrelay.errors import ProcessDown, Timeout
@@ -47,8 +48,12 @@ def spawn(
     for outside a process; then nothing was started.
     """
     parent = require_process("spawn") if link or monitor else current_process()
-    node = parent.node if parent else current_node("spawn")
-    inherited = {**(parent.context if parent else {}), **(context or {})}
+    if parent is None:
+        node = current_node("spawn")
+        node.check_thread("spawn")
+    else:
+        node = parent.node
+    inherited = _inherited(parent, context)
     process = node.spawn_process(entry, args, kwargs, host=host, name=name, context=inherited)
     if parent is not None:
         if parent.children is not None:
@@ -80,6 +85,7 @@ def exec(
     *args: Any,
     timeout: Duration | None = None,
     host: str | None = None,
+    name: str | None = None,
     context: Mapping[str, object] | None = None,
     **kwargs: Any,
 ) -> Any:
@@ -90,13 +96,25 @@ def exec(
     and when this call is left in any other way.
     """
     parent = require_process("exec")
-    node = parent.node
-    child = node.spawn_process(
-        entry, args, kwargs, host=host, context={**parent.context, **(context or {})}
+    seconds = None if timeout is None else parse_duration(timeout)
+    child = parent.node.spawn_process(
+        entry, args, kwargs, host=host, name=name, context=_inherited(parent, context)
     )
     waiter = Waiter(parent.answered)
-    _await_answer(parent, child, waiter, timeout, f"exec of {child.entry}", kill=True)
+    try:
+        _await_answer(parent, child, waiter, seconds, f"exec of {child.entry}")
+    finally:
+        if not waiter.is_done:
+            child.end(RESULT_KILLED)
     return value_of(waiter, child.pid)
+
+
+def _inherited(
+    parent: FunctionProcess | None, context: Mapping[str, object] | None
+) -> Mapping[str, object]:
+    mine = parent.context if parent else NO_CONTEXT
+    # Read-only, since the sender, its children and the receivers of its messages share it.
+    return MappingProxyType({**mine, **context}) if context else mine
 
 
 def pid() -> Pid:
@@ -131,8 +149,13 @@ def send_after(delay: Duration, dest: str, topic: str, payload: object = None) -
     """
     process = current_process()
     node = process.node if process else current_node("send_after")
-    sender = process.pid if process else None
-    return node.send_after(parse_duration(delay), dest, topic, payload, sender)
+    if process is None:
+        return node.send_after(delay, dest, topic, payload)
+    timer = node.send_after(
+        delay, dest, topic, payload, sender=process.pid, context=process.context
+    )
+    process.sent += 1
+    return timer
 
 
 def call(dest: str, topic: str, payload: object = None, timeout: Duration | None = 5.0) -> Any:
@@ -143,6 +166,7 @@ def call(dest: str, topic: str, payload: object = None, timeout: Duration | None
     later is dropped.
     """
     caller = require_process("call")
+    seconds = None if timeout is None else parse_duration(timeout)
     node = caller.node
     target = node.find(dest)
     if target is None:
@@ -153,7 +177,7 @@ def call(dest: str, topic: str, payload: object = None, timeout: Duration | None
     caller.sent += 1
     if not node.route(target.pid, topic, payload, caller.pid, caller.context, waiter):
         raise ProcessDown(target.pid, NOPROC)
-    _await_answer(caller, target, waiter, timeout, f"call of {dest}, topic {topic!r}")
+    _await_answer(caller, target, waiter, seconds, f"call of {dest}, topic {topic!r}")
     if waiter.error is not None and waiter.result is None:
         raise waiter.error
     if waiter.result is not None:
@@ -165,16 +189,13 @@ def _await_answer(
     caller: FunctionProcess,
     target: Process,
     waiter: Waiter,
-    timeout: Duration | None,
+    seconds: float | None,
     what: str,
-    *,
-    kill: bool = False,
 ) -> None:
     target.is_related = True
     if target.waiters is None:
         target.waiters = {}
     target.waiters[waiter] = None
-    seconds = None if timeout is None else parse_duration(timeout)
     until = None if seconds is None else monotonic() + seconds
     try:
         while not waiter.is_done:
@@ -186,8 +207,6 @@ def _await_answer(
         waiter.drop()
         if target.waiters is not None:
             target.waiters.pop(waiter, None)
-        if kill and not waiter.is_done:
-            target.end(result_of_reason(KILLED))
 
 
 def reply(message: Message, value: object = None) -> bool:
@@ -195,15 +214,16 @@ def reply(message: Message, value: object = None) -> bool:
 
     Raises ValueError for a message that was sent otherwise.
     """
-    return _slot(message).answer(value)
+    return _slot(message, "reply").answer(value)
 
 
 def reply_error(message: Message, error: BaseException) -> bool:
     """Answer a call by raising ``error`` in its caller; False when it waits no more."""
-    return _slot(message).fail(error)
+    return _slot(message, "reply_error").fail(error)
 
 
-def _slot(message: Message) -> ReplySlot:
+def _slot(message: Message, function: str) -> ReplySlot:
+    require_process(function)
     if message.reply_to is None:
         raise ValueError(f"message {message.topic!r} was sent, not called: nobody awaits a reply")
     return message.reply_to

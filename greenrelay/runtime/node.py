@@ -11,12 +11,10 @@ import logging
 import os
 import secrets
 import socket
-import threading
 import weakref
 from collections.abc import Mapping
 from typing import Any
 
-import gevent
 from gevent.event import Event as Flag
 
 from greenrelay.core.events import (
@@ -28,26 +26,29 @@ from greenrelay.core.events import (
     Result,
     result_of_reason,
 )
-from greenrelay.core.message import NO_CONTEXT, Message, ReplySlot
+from greenrelay.core.message import NO_CONTEXT, Message, ReplySlot, check_topic
 from greenrelay.core.names import Names
 from greenrelay.core.pid import Pid, make_pid
 from greenrelay.core.topology import Topology
+from greenrelay.durations import parse_duration
 from greenrelay.errors import (
     HostFull,
     NodeStopped,
-    ReservedTopic,
     Timeout,
     UnknownHost,
     UnknownName,
 )
 from greenrelay.runtime.entry import Entries
+from greenrelay.runtime.fork import disown
 from greenrelay.runtime.function_process import FunctionProcess
+from greenrelay.runtime.home import Home
 from greenrelay.runtime.host import Host
 from greenrelay.runtime.process import Process
 from greenrelay.runtime.reaper import Reaper
-from greenrelay.runtime.scheduler import DEAD, Scheduler
+from greenrelay.runtime.scheduler import DEAD
+from greenrelay.runtime.shutdown import shut_down
 from greenrelay.runtime.supervisor import Supervisor
-from greenrelay.runtime.timers import Timer, Timers
+from greenrelay.runtime.timers import Timer
 from greenrelay.runtime.waiter import Waiter, value_of
 
 log = logging.getLogger("greenrelay.runtime")
@@ -57,7 +58,7 @@ DEFAULT_HOST = "processes"
 open_nodes: weakref.WeakSet[Node] = weakref.WeakSet()
 
 
-class Node:
+class Node(Home):
     """One system of processes; a context manager that shuts down at its end.
 
     ``name`` begins the node's id, the part of a PID before ``@``; the rest of the id is new for
@@ -66,27 +67,25 @@ class Node:
     """
 
     def __init__(self, name: str | None = None, *, grace: float = 5.0) -> None:
+        super().__init__()
         self.name = name or socket.gethostname().split(".")[0] or "node"
         self.grace = grace
         self.entries = Entries()
         self.hosts: dict[str, Host] = {}
         self.default_host = DEFAULT_HOST
-        self.is_stopped = False
         self._incarnate()
         self.add_host(Host(DEFAULT_HOST))
         open_nodes.add(self)
 
     def _incarnate(self) -> None:
         self.id = f"{self.name}.{secrets.token_hex(4)}"
-        self.processes: dict[Pid, Process] = {}
+        self.processes: dict[str, Process] = {}
         self.names = Names()
         self.topology = Topology()
         self.supervisor = Supervisor(self)
         self._number = 0
         self.reaper = Reaper(self)
-        self._idle: Flag | None = None
-        self._runtime: tuple[Scheduler, Timers] | None = None
-        self._thread = 0
+        self.idle: Flag | None = None
         for host in self.hosts.values():
             host.count = 0
             host.bind(self.id)
@@ -99,29 +98,6 @@ class Node:
 
     def __repr__(self) -> str:
         return f"<Node {self.id} with {len(self.processes)} processes>"
-
-    # the thread and hub it lives on
-
-    @property
-    def scheduler(self) -> Scheduler:
-        """The run queue, on the hub of the thread that first asked for it."""
-        return (self._runtime or self._start())[0]
-
-    @property
-    def timers(self) -> Timers:
-        """The timers, on the same hub."""
-        return (self._runtime or self._start())[1]
-
-    def _start(self) -> tuple[Scheduler, Timers]:
-        if self.is_stopped:
-            raise NodeStopped(self.id)
-        self._thread = threading.get_ident()
-        self._runtime = Scheduler(), Timers()
-        return self._runtime
-
-    def is_foreign_thread(self) -> bool:
-        """Whether the caller runs in a thread other than the node's."""
-        return self._thread not in (0, threading.get_ident())
 
     # hosts
 
@@ -152,6 +128,7 @@ class Node:
         **kwargs: Any,
     ) -> Pid:
         """Start a process and return its PID; see greenrelay.process.spawn."""
+        self.check_thread("spawn")
         return self.spawn_process(
             entry, args, kwargs, host=host, name=name, context=context or NO_CONTEXT
         ).pid
@@ -207,13 +184,11 @@ class Node:
         process.state = DEAD
         self.processes.pop(process.pid, None)
         process.host.count -= 1
-        process.greenlet = None
-        if isinstance(process, FunctionProcess):
-            process.mailbox.clear()
         if process.is_related:
             self.supervisor.report(process, result, error)
-        if self._idle is not None and not self.processes:
-            self._idle.set()
+        process.let_go()
+        if self.idle is not None and not self.processes:
+            self.idle.set()
 
     # messages
 
@@ -236,15 +211,14 @@ class Node:
 
         Raises ReservedTopic, UnknownName, InvalidPid, InboxFull.
         """
-        process = self.processes.get(dest)  # type: ignore[call-overload]
+        process = self.processes.get(dest)
         if process is None:
             process = self.find(dest)
         if not isinstance(topic, str) or topic[:1] in ("@", ""):
-            raise ReservedTopic(topic)
+            check_topic(topic)
         if process is None:
             return False
-        taken: bool = process.deliver(_message(Message, (topic, payload, sender, context, slot)))
-        return taken
+        return process.deliver(_message(Message, (topic, payload, sender, context, slot)))
 
     def route_surely(self, dest: Pid, topic: str, payload: object, sender: Pid) -> bool:
         """Deliver a message that no inbox limit may refuse, such as ws.leave."""
@@ -254,30 +228,33 @@ class Node:
         return process.deliver_surely(Message(topic, payload, sender))
 
     def _send_from_thread(self, dest: str, topic: str, payload: object) -> bool:
-        self.find(dest)
-        if topic[:1] == "@":
-            raise ReservedTopic(topic)
-        loop = self.scheduler.hub.loop
-        loop.run_callback_threadsafe(self._route_quietly, dest, topic, payload)
-        return self.find(dest) is not None
+        check_topic(topic)
+        if self.find(dest) is None:
+            return False
+        self.on_hub(self._route_quietly, dest, topic, payload)
+        return True
 
     def _route_quietly(
-        self, dest: str, topic: str, payload: object, sender: Pid | None = None
+        self,
+        dest: str,
+        topic: str,
+        payload: object,
+        sender: Pid | None = None,
+        context: Mapping[str, object] = NO_CONTEXT,
     ) -> None:
         try:
-            self.route(dest, topic, payload, sender)
+            self.route(dest, topic, payload, sender, context)
         except Exception as error:
             log.warning("message %r to %s was lost: %s", topic, dest, error)
 
-    def find(self, dest: object) -> Process | None:
+    def find(self, dest: str) -> Process | None:
         """Return the live process with that PID or name, None for a PID nobody has.
 
         Raises UnknownName for a name nobody has, InvalidPid for text with a brace that is none.
         """
-        process = self.processes.get(dest)  # type: ignore[call-overload]
+        process = self.processes.get(dest)
         if process is not None:
-            found: Process = process
-            return found
+            return process
         if isinstance(dest, Pid):
             return None
         if isinstance(dest, str) and dest[:1] != "{":
@@ -288,18 +265,24 @@ class Node:
         return self.processes.get(Pid.parse(dest))
 
     def send_after(
-        self, delay: float, dest: str, topic: str, payload: object, sender: Pid | None = None
+        self,
+        delay: float | str,
+        dest: str,
+        topic: str,
+        payload: object = None,
+        *,
+        sender: Pid | None = None,
+        context: Mapping[str, object] = NO_CONTEXT,
     ) -> Timer:
-        """Send a message after ``delay`` seconds."""
-        if not isinstance(topic, str) or topic[:1] in ("@", ""):
-            raise ReservedTopic(topic)
-        return self.timers.call_after(
-            delay, lambda: self._route_quietly(dest, topic, payload, sender)
-        )
+        """Send a message after ``delay``, a duration; see greenrelay.process.send_after."""
+        check_topic(topic)
+        timer = Timer(lambda: self._route_quietly(dest, topic, payload, sender, context))
+        self.on_hub(self.timers.start, parse_duration(delay), timer)
+        return timer
 
     # relations
 
-    def monitor(self, watcher: Process, dest: object) -> MonitorRef:
+    def monitor(self, watcher: Process, dest: str) -> MonitorRef:
         """Let ``watcher`` get EXIT when ``dest`` ends; at once, with noproc, if it is gone."""
         try:
             target = self.find(dest)
@@ -323,25 +306,22 @@ class Node:
         self.names.register(name, process.pid)
         process.is_related = True
 
-    def cancel(
-        self, dest: object, *, sender: Pid | None, deadline: float, reason: str | None
-    ) -> bool:
+    def cancel(self, dest: str, *, sender: Pid | None, deadline: float, reason: str | None) -> bool:
         """Ask a process to end, and kill it after ``deadline`` seconds; False if it is gone."""
         process = self.find(dest)
         if process is None:
             return False
-        process.deliver_event(Cancel(sender, reason, deadline))
-        if process.state != DEAD:
-            pid = process.pid
-            self.timers.call_after(deadline, lambda: self.terminate(pid))
+        self.on_hub(process.deliver_event, Cancel(sender, reason, deadline))
+        pid = process.pid
+        self.on_hub(self.timers.start, deadline, Timer(lambda: self.terminate(pid)))
         return True
 
-    def terminate(self, dest: object, reason: str = KILLED) -> bool:
+    def terminate(self, dest: str, reason: str = KILLED) -> bool:
         """End a process now, which it cannot trap; False if it is gone."""
         process = self.find(dest)
         if process is None:
             return False
-        process.end(result_of_reason(reason))
+        self.on_hub(process.end, result_of_reason(reason))
         return True
 
     # from outside
@@ -353,6 +333,7 @@ class Node:
         abnormally without an exception, Timeout when it took longer than ``timeout`` seconds and
         was killed.
         """
+        self.check_thread("run")
         done = Flag()
         waiter = Waiter(done.set)
         process = self.spawn_process(entry, args, kwargs)
@@ -369,30 +350,26 @@ class Node:
 
     def shutdown(self, timeout: float = 10.0) -> None:
         """End every process and stop: ask, wait ``timeout`` seconds, kill. Idempotent."""
-        if self.is_stopped:
-            return
-        self.is_stopped = True
-        self._idle = Flag()
-        for process in tuple(self.processes.values()):
-            process.deliver_event(Cancel(None, "shutdown", timeout))
-        if self.processes and not self._idle.wait(timeout):
-            for process in tuple(self.processes.values()):
-                self.terminate(process.pid)
-            self._idle.wait(self.grace + 1)
-        while self._runtime is not None and len(self.supervisor):
-            gevent.sleep(0)
+        if not self.is_stopped:
+            shut_down(self, timeout)
+
+    def close(self) -> None:
+        """Stop what serves the processes: the last step of shutdown."""
         self.supervisor.stop()
-        if self._runtime is not None:
-            scheduler, timers = self._runtime
-            scheduler.close()
-            timers.close()
+        self.leave()
         open_nodes.discard(self)
+
+    def forked(self) -> None:
+        """Be another node, in a forked child: with an id of its own and no processes yet."""
+        disown(self)
+        self.leave()
+        self._incarnate()
 
 
 def _after_fork() -> None:
     # A node made before a fork (gunicorn --preload) must not share its id with the parent.
     for node in tuple(open_nodes):
-        node._incarnate()
+        node.forked()
 
 
 os.register_at_fork(after_in_child=_after_fork)

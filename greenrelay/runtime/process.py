@@ -79,6 +79,10 @@ class Process:
         """End with ``result``, which cannot be trapped; only the first result counts."""
         raise AssertionError("a kind of process says how it ends")
 
+    def let_go(self) -> None:
+        """Drop what only a live process needs; called once, when it has ended."""
+        self.greenlet = None
+
     def when_room(self, function: Callable[[], object]) -> None:
         """Call ``function`` once when the process can take messages again."""
         function()

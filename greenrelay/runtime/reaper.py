@@ -10,7 +10,6 @@ from __future__ import annotations
 import logging
 import sys
 import traceback
-from collections import deque
 from time import monotonic
 from typing import TYPE_CHECKING
 
@@ -18,7 +17,6 @@ from greenlet import getcurrent, greenlet
 
 from greenrelay.core.events import RESULT_KILLED
 from greenrelay.runtime.function_process import FunctionProcess
-from greenrelay.runtime.scheduler import DEAD
 
 if TYPE_CHECKING:
     from greenrelay.runtime.node import Node
@@ -29,27 +27,43 @@ log = logging.getLogger("greenrelay.runtime")
 class Reaper:
     """The processes of one node that have been told to end, oldest first."""
 
-    __slots__ = ("_expected", "_node")
+    __slots__ = ("_due_at", "_is_armed", "_node")
 
     def __init__(self, node: Node) -> None:
         self._node = node
-        self._expected: deque[tuple[float, FunctionProcess]] = deque()
+        self._due_at: dict[FunctionProcess, float] = {}
+        self._is_armed = False
+
+    def __len__(self) -> int:
+        return len(self._due_at)
 
     def expect(self, process: FunctionProcess) -> None:
         """Deliver the ending of ``process`` after the grace period, if it has not ended by then."""
-        self._expected.append((monotonic() + self._node.grace, process))
-        if len(self._expected) == 1:
-            self._node.timers.call_after(self._node.grace, self._check)
+        self._due_at[process] = monotonic() + self._node.grace
+        self._arm(self._node.grace)
+
+    def forget(self, process: FunctionProcess) -> None:
+        """Expect ``process`` no more: it has ended."""
+        self._due_at.pop(process, None)
+
+    def _arm(self, delay: float) -> None:
+        if not self._is_armed:
+            self._is_armed = True
+            self._node.timers.call_after(delay, self._check)
 
     def _check(self) -> None:
-        expected = self._expected
+        self._is_armed = False
         now = monotonic()
-        while expected and (expected[0][1].state == DEAD or expected[0][0] <= now):
-            process = expected.popleft()[1]
-            if process.state != DEAD:
+        for process, due_at in tuple(self._due_at.items()):
+            if due_at > now:
+                self._arm(due_at - now)
+                return
+            if process.signal:
+                # A busy run queue has not told it yet; its grace begins when it has.
+                del self._due_at[process]
+                self.expect(process)
+            else:
                 self._give_up(process)
-        if expected:
-            self._node.timers.call_after(expected[0][0] - now, self._check)
 
     def _give_up(self, process: FunctionProcess) -> None:
         log.error(

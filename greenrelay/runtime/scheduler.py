@@ -13,7 +13,8 @@ processes from ``_ready`` and look at their state when they do, so an entry that
 * READY: it waits in ``block`` and something has arrived. Switch to it.
 * EXITING with ``signal``: it was told to end. If it waits in ``block`` it is switched to and
   raises by itself, which is three times cheaper than a throw; else ProcessExit is thrown into
-  whatever it waits for.
+  whatever it waits for. One that leaves ``block`` by another exception first (gevent.Timeout)
+  may wait elsewhere by the time the signal comes, so it is thrown from then on.
 
 A run queue that never returns to the loop starves sockets and timers, so ``_drain`` runs for a
 slice of 1 ms at most and comes back through a timer of 0 s, between which the loop polls.
@@ -67,6 +68,11 @@ class Scheduler:
         self._is_pending = False
         self._budget = 0
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether anything is to run that has not run yet."""
+        return self._is_pending
+
     def enqueue(self, task: Task) -> None:
         """Let ``task`` run soon."""
         self._ready.append(task)
@@ -84,8 +90,10 @@ class Scheduler:
         try:
             self._hand_over(task)
         finally:
-            if task.state != EXITING:
+            if task.state < EXITING:
                 task.state = RUNNING
+            elif task.signal == WAKE:
+                task.signal = THROW
 
     def _hand_over(self, task: Task) -> None:
         ready = self._ready
@@ -94,17 +102,12 @@ class Scheduler:
             state = other.state
             if state == READY:
                 self._budget -= 1
-                if other is task:
-                    return
                 other.state = RUNNING
                 assert other.greenlet is not None
                 other.greenlet.switch()
                 return
             if state == EXITING and other.signal:
                 self._budget -= 1
-                if other is task:
-                    task.signal = NO_SIGNAL
-                    return
                 self._interrupt(other)
                 return
             if state == NEW:
@@ -115,18 +118,22 @@ class Scheduler:
     def _drain(self) -> None:
         ready = self._ready
         end = monotonic() + SLICE
-        while ready:
-            self._budget = HAND_OFFS
-            try:
-                self._resume(ready.popleft())
-            except Exception:
-                log.exception("the run queue met an error that no process caught")
-            if ready and monotonic() >= end:
-                self._budget = 0
+        try:
+            while ready:
+                self._budget = HAND_OFFS
+                try:
+                    self._resume(ready.popleft())
+                except Exception:
+                    log.exception("the run queue met an error that no process caught")
+                if monotonic() >= end:
+                    break
+        finally:
+            # Also when Ctrl-C strikes here: what is left has to run during the shutdown.
+            self._budget = 0
+            if ready:
                 self._timer.start(self._drain)
-                return
-        self._budget = 0
-        self._is_pending = False
+            else:
+                self._is_pending = False
 
     def _resume(self, task: Task) -> None:
         state = task.state

@@ -65,6 +65,15 @@ class Supervisor:
             target.throw()
 
     def _run(self) -> None:
+        try:
+            self._work()
+        finally:
+            # Only stop() or Ctrl-C ends the loop; after the latter the next ending starts another.
+            self.state = NEW
+            if self.greenlet is not None and self._endings:
+                self._node.scheduler.enqueue(self)
+
+    def _work(self) -> None:
         endings = self._endings
         while True:
             while endings:

@@ -22,9 +22,9 @@ class Sleeper(Protocol):
     """Something with a deadline of its own that moves."""
 
     deadline: float | None
-    alarm_at: float | None
+    alarm: Alarm | None
 
-    def alarm(self) -> None:
+    def deadline_passed(self) -> None:
         """Do what is due at the deadline."""
 
 
@@ -48,26 +48,31 @@ class Timer:
             function()
 
 
-class _Alarm:
-    """The one heap entry of a sleeper."""
+class Alarm:
+    """The heap entry of a sleeper; without one once it is overtaken by an earlier entry."""
 
     __slots__ = ("sleeper", "timers", "when")
 
     def __init__(self, timers: Timers, sleeper: Sleeper, when: float) -> None:
         self.timers = timers
-        self.sleeper = sleeper
+        self.sleeper: Sleeper | None = sleeper
         self.when = when
 
+    def cancel(self) -> None:
+        """Let go of the sleeper: the entry stays in the heap until its time has come."""
+        self.sleeper = None
+
     def fire(self, now: float) -> None:
+        """Tell the sleeper if its deadline has passed, else stand for the deadline it has now."""
         sleeper = self.sleeper
-        if sleeper.alarm_at != self.when:
+        if sleeper is None:
             return
-        sleeper.alarm_at = None
+        sleeper.alarm = None
         deadline = sleeper.deadline
         if deadline is None:
             return
         if deadline <= now:
-            sleeper.alarm()
+            sleeper.deadline_passed()
         else:
             self.timers.wake_at(sleeper, deadline)
 
@@ -78,7 +83,7 @@ class Timers:
     __slots__ = ("_armed_for", "_heap", "_number", "_timer")
 
     def __init__(self) -> None:
-        self._heap: list[tuple[float, int, Timer | _Alarm]] = []
+        self._heap: list[tuple[float, int, Timer | Alarm]] = []
         self._number = 0
         self._timer: Any = gevent.get_hub().loop.timer(0)
         self._armed_for: float | None = None
@@ -86,16 +91,23 @@ class Timers:
     def call_after(self, delay: float, function: Callable[[], object]) -> Timer:
         """Call ``function`` in the hub after ``delay`` seconds; it must not wait."""
         timer = Timer(function)
-        self._push(monotonic() + delay, timer)
+        self.start(delay, timer)
         return timer
 
+    def start(self, delay: float, timer: Timer) -> None:
+        """Fire ``timer`` in the hub after ``delay`` seconds."""
+        self._push(monotonic() + delay, timer)
+
     def wake_at(self, sleeper: Sleeper, deadline: float) -> None:
-        """Call ``sleeper.alarm`` once ``deadline`` has passed, unless it was moved or unset."""
+        """Call ``sleeper.deadline_passed`` at ``deadline``, unless it is moved or unset by then."""
         sleeper.deadline = deadline
-        alarm_at = sleeper.alarm_at
-        if alarm_at is None or deadline < alarm_at:
-            sleeper.alarm_at = deadline
-            self._push(deadline, _Alarm(self, sleeper, deadline))
+        alarm = sleeper.alarm
+        if alarm is not None:
+            if deadline >= alarm.when:
+                return
+            alarm.cancel()
+        sleeper.alarm = Alarm(self, sleeper, deadline)
+        self._push(deadline, sleeper.alarm)
 
     def close(self) -> None:
         """Forget every timer."""
@@ -103,7 +115,7 @@ class Timers:
         self._timer.stop()
         self._timer.close()
 
-    def _push(self, when: float, entry: Timer | _Alarm) -> None:
+    def _push(self, when: float, entry: Timer | Alarm) -> None:
         self._number += 1
         heapq.heappush(self._heap, (when, self._number, entry))
         if self._armed_for is None or when < self._armed_for:
@@ -122,11 +134,14 @@ class Timers:
         heap = self._heap
         self._armed_for = None
         now = monotonic()
-        while heap and heap[0][0] <= now:
-            entry = heapq.heappop(heap)[2]
-            try:
-                entry.fire(now)
-            except Exception:
-                log.exception("a timer's call raised")
-        if heap and (self._armed_for is None or heap[0][0] < self._armed_for):
-            self._arm(heap[0][0])
+        try:
+            while heap and heap[0][0] <= now:
+                entry = heapq.heappop(heap)[2]
+                try:
+                    entry.fire(now)
+                except Exception:
+                    log.exception("a timer's call raised")
+        finally:
+            # Also when Ctrl-C strikes here: the shutdown needs its timers.
+            if heap and (self._armed_for is None or heap[0][0] < self._armed_for):
+                self._arm(heap[0][0])

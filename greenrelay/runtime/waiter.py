@@ -30,6 +30,10 @@ class Waiter:
         """Hand over the reply; False when the caller has it already or has given up."""
         return self._finish(value, None, None)
 
+    def answer_nothing(self) -> None:
+        """Let the caller go on; the same as an answer of None."""
+        self._finish(None, None, None)
+
     def fail(self, error: BaseException) -> bool:
         """Make the caller raise ``error``; False as for answer."""
         return self._finish(None, error, None)

@@ -1,0 +1,120 @@
+"""From a configuration to a running app: the only place where everything is wired.
+
+Source: Configuration; HTTP, "Entries".
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from os import PathLike
+from pathlib import Path
+
+from flask import Flask
+
+from greenrelay.config.entries import Entry, ProcessService
+from greenrelay.config.resolve import Configuration, load
+from greenrelay.core.restart import RestartPolicy
+from greenrelay.errors import ConfigError, UnknownEntry
+from greenrelay.http.registry import SPECS
+from greenrelay.http.router import mount_router
+from greenrelay.http.state import AppState
+from greenrelay.runtime.entry import import_callable
+from greenrelay.runtime.host import Host
+from greenrelay.runtime.service import Service, start_services
+
+
+def read(source: str | PathLike[str] | Mapping[str, object] | Sequence[object]) -> Configuration:
+    """Return the checked configuration; its folder and the working directory can be imported from.
+
+    Raises ConfigError with every problem.
+    """
+    if isinstance(source, (str, PathLike)) and "\n" not in str(source):
+        _import_from(Path(source).resolve().parent)
+    _import_from(Path.cwd())
+    return load(source, middleware=SPECS)
+
+
+def apply(app: Flask, state: AppState, configuration: Configuration) -> None:
+    """Mount routers on ``app``, declare hosts and entries on its node, prepare its services.
+
+    Nothing runs yet: ``state.start()`` starts the services. Raises ConfigError with every view
+    and service that cannot be imported.
+    """
+    node = state.node
+    for host in configuration.hosts:
+        node.add_host(
+            Host(
+                host.id,
+                max_processes=host.max_processes,
+                inbox_limit=host.inbox.limit,
+                overflow=host.inbox.overflow,
+                block_timeout=host.inbox.block_timeout,
+            ),
+            default=True,
+        )
+    for entry in configuration.processes:
+        node.entries.declare(entry.id, entry.source)
+    _check_imports(configuration)
+    for router in configuration.routers:
+        endpoints = [
+            (endpoint, configuration.import_path(endpoint.func))
+            for endpoint in configuration.endpoints
+            if endpoint.router == router.id
+        ]
+        mount_router(app, router, endpoints)
+    services = [_service(s, configuration) for s in configuration.services if _starts(s)]
+    if services:
+        state.starters.append(lambda: start_services(node, services))
+
+
+def _starts(service: ProcessService) -> bool:
+    return service.lifecycle.auto_start
+
+
+def _service(entry: ProcessService, configuration: Configuration) -> Service:
+    lifecycle, restart = entry.lifecycle, entry.lifecycle.restart
+    found = configuration.entry(entry.process)
+    return Service(
+        id=entry.id,
+        entry=found.id if found is not None else entry.process,
+        host=entry.host,
+        args=entry.args,
+        restart=RestartPolicy(
+            policy=restart.policy,
+            initial_delay=restart.initial_delay,
+            max_delay=restart.max_delay,
+            backoff_factor=restart.backoff_factor,
+            jitter=restart.jitter,
+            max_attempts=restart.max_attempts,
+            stable_threshold=lifecycle.stable_threshold,
+        ),
+        stop_timeout=lifecycle.stop_timeout,
+        requires=lifecycle.requires,
+    )
+
+
+def _check_imports(configuration: Configuration) -> None:
+    problems: list[str] = []
+    for entry in configuration.processes:
+        problems += _import_problem(entry, "source", entry.source)
+    for endpoint in configuration.endpoints:
+        problems += _import_problem(endpoint, "func", configuration.import_path(endpoint.func))
+    for service in configuration.services:
+        problems += _import_problem(service, "process", configuration.import_path(service.process))
+    if problems:
+        raise ConfigError(list(dict.fromkeys(problems)))
+
+
+def _import_problem(entry: Entry, field: str, path: str) -> list[str]:
+    try:
+        import_callable(path)
+    except UnknownEntry as error:
+        return [str(entry.problem(field, str(error)))]
+    return []
+
+
+def _import_from(folder: Path) -> None:
+    if str(folder) not in sys.path:
+        sys.path.insert(0, os.fspath(folder))

@@ -1,0 +1,27 @@
+"""The ``greenrelay`` command.
+
+Source: Operations, "Command line". It monkey-patches first, since everything it imports after
+that has to be cooperative.
+"""
+
+from __future__ import annotations
+
+from gevent import monkey
+
+monkey.patch_all()
+
+import click  # noqa: E402 - nothing may be imported before the patch
+
+from greenrelay.cli.run import run  # noqa: E402
+
+
+@click.group()
+@click.version_option(package_name="greenrelay")
+def main() -> None:
+    """Erlang's processes for Flask: every request and every WebSocket a process."""
+
+
+main.add_command(run)
+
+if __name__ == "__main__":
+    main()

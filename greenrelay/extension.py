@@ -1,0 +1,113 @@
+"""GreenRelay, the Flask extension, and create_app.
+
+Source: HTTP, "Three ways in".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from os import PathLike
+from typing import Any
+
+from flask import Flask
+from werkzeug.exceptions import HTTPException
+from werkzeug.routing import RequestRedirect
+
+from greenrelay.boot import apply, read
+from greenrelay.http.middleware.websocket_relay import MARK
+from greenrelay.http.relay_response import Acceptance
+from greenrelay.http.request import Gate
+from greenrelay.http.state import EXTENSION, AppState, node_of_current_app
+from greenrelay.runtime.current import add_node_finder
+from greenrelay.runtime.host import Host
+from greenrelay.runtime.node import Node
+from greenrelay.transport.gunicorn import serve_with_workers
+from greenrelay.transport.opening import Opening
+from greenrelay.transport.upgrade import Environ, Upgrade
+
+Config = str | PathLike[str] | Mapping[str, object] | Sequence[object]
+DEFAULT_SERVER = "http"
+# Connections and requests have caps of their own; the host of a server is only their address.
+NO_LIMIT = 1_000_000_000
+
+
+class GreenRelay:
+    """greenrelay in a Flask app: ``GreenRelay(app)``, or ``GreenRelay()`` and ``init_app(app)``.
+
+    ``config`` is a path, a mapping or a list of entries, or absent. ``node`` is the node the app's
+    processes run on; one is made where none is given.
+    """
+
+    def __init__(
+        self, app: Flask | None = None, config: Config | None = None, *, node: Node | None = None
+    ) -> None:
+        self._config = config
+        self._node = node
+        if app is not None:
+            self.init_app(app)
+
+    def init_app(self, app: Flask, config: Config | None = None) -> None:
+        """Set up ``app``; raises ConfigError, and RuntimeError for an app that has it already."""
+        if EXTENSION in app.extensions:
+            raise RuntimeError(f"app {app.name!r} has a GreenRelay already")
+        wanted = config if config is not None else self._config
+        configuration = read(wanted) if wanted is not None else None
+        servers = configuration.servers if configuration is not None else ()
+        node = self._node or Node()
+        host = node.add_host(
+            Host(servers[0].id if servers else DEFAULT_SERVER, max_processes=NO_LIMIT)
+        )
+        state = AppState(node, host)
+        app.extensions[EXTENSION] = state
+        add_node_finder(node_of_current_app)
+        serve_with_workers(state)
+        self._stand_around(app, state)
+        if configuration is not None:
+            apply(app, state, configuration)
+
+    @staticmethod
+    def _stand_around(app: Flask, state: AppState) -> None:
+        opening = Opening(state.node, state.host, state.connections)
+
+        def open_connection(
+            environ: Environ,
+            upgrade: Upgrade,
+            acceptance: Acceptance,
+            headers: list[tuple[str, str]],
+        ) -> list[bytes] | None:
+            return opening.open(
+                environ,
+                upgrade,
+                acceptance.command,
+                acceptance.target,
+                acceptance.options,
+                headers,
+            )
+
+        def find_rule(environ: Environ) -> tuple[str, bool]:
+            return _find_rule(app, environ)
+
+        gate: Any = Gate(app.wsgi_app, state, open_connection, find_rule)
+        app.wsgi_app = gate  # type: ignore[method-assign]
+
+
+def create_app(config: Config = "config.yaml", *, node: Node | None = None) -> Flask:
+    """Return a Flask app with every router and endpoint of ``config`` mounted.
+
+    Flask's own settings come from the environment, as ``FLASK_SECRET_KEY``. Raises ConfigError.
+    """
+    app = Flask("greenrelay.app", static_folder=None)
+    app.config.from_prefixed_env()
+    GreenRelay(app, config, node=node)
+    return app
+
+
+def _find_rule(app: Flask, environ: Environ) -> tuple[str, bool]:
+    """Return the rule that a GET of this path matches, and whether its view relays."""
+    path = str(environ.get("PATH_INFO", ""))
+    adapter = app.url_map.bind("", script_name=environ.get("SCRIPT_NAME") or "/")
+    try:
+        rule, _ = adapter.match(path, method="GET", return_rule=True)
+    except (HTTPException, RequestRedirect):
+        return path, False
+    return rule.rule, hasattr(app.view_functions.get(rule.endpoint), MARK)

@@ -1,0 +1,196 @@
+"""``websocket_relay``: upgrades a request whose view names a target process.
+
+Source: WebSocket Relay. It stands around the view, after routing. What can be known before the
+view runs (method, version, key, origin, caps, draining) is checked before it, so a refused client
+spawns nothing.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import wraps
+from typing import Any, TypeVar
+
+from flask import current_app, make_response, request
+from werkzeug.wrappers import Response
+
+from greenrelay.config.options import boolean as boolean_option
+from greenrelay.config.options import duration, integer, option, read_options, size, text_list
+from greenrelay.core.pid import Pid
+from greenrelay.errors import ConfigError, InvalidRelayCommand, UnsupportedServer
+from greenrelay.http.relay_response import (
+    HEADER,
+    Acceptance,
+    cancel_orphan,
+    find_target,
+    gone,
+    refusal_response,
+    refuse,
+)
+from greenrelay.http.state import state_of
+from greenrelay.relay.command import RelayCommand, parse_command
+from greenrelay.relay.origin import OriginPolicy, parse_origins
+from greenrelay.runtime.current import current_process
+from greenrelay.transport.upgrade import UPGRADE, Upgrade
+from greenrelay.websocket.handshake import NOT_AN_UPGRADE, check
+
+log = logging.getLogger("greenrelay.http")
+
+View = TypeVar("View", bound=Callable[..., Any])
+MARK = "greenrelay_relays"
+RETRY_AFTER = (("Retry-After", "2"),)
+
+
+@dataclass(frozen=True, slots=True)
+class RelayOptions:
+    """The options of one relay; times in seconds, sizes in bytes, 0 is no cap and no rate."""
+
+    allowed_origins: tuple[str, ...] = option(
+        "wsrelay.allowed.origins", text_list, (), ("allow_origins", "allowed_origins")
+    )
+    require_origin: bool = option("wsrelay.require.origin", boolean_option, False)
+    max_message_size: int = option("wsrelay.max.message.size", size, 64 * 1024)
+    max_connections: int = option("wsrelay.max.connections", integer, 10_000)
+    ping_interval: float = option("wsrelay.ping.interval", duration, 25.0)
+    ping_timeout: float = option("wsrelay.ping.timeout", duration, 10.0)
+    queue_messages: int = option("wsrelay.queue.messages", integer, 256)
+    queue_bytes: int = option("wsrelay.queue.bytes", size, 1024 * 1024)
+    rate_messages: int = option("wsrelay.rate.messages", integer, 0)
+    rate_bytes: int = option("wsrelay.rate.bytes", size, 0)
+    subprotocols: tuple[str, ...] = option("wsrelay.subprotocols", text_list, ())
+    drain_code: int = option("wsrelay.drain.code", integer, 1012)
+    drain_period: float = option("wsrelay.drain.period", duration, 10.0)
+    origins: OriginPolicy = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        if self.ping_timeout > self.ping_interval > 0:
+            raise ValueError(
+                f"wsrelay.ping.timeout is {self.ping_timeout:g} s; it must not be above "
+                f"wsrelay.ping.interval, {self.ping_interval:g} s"
+            )
+        policy = parse_origins(self.allowed_origins, require_origin=self.require_origin)
+        if policy.allows_all:
+            log.warning(
+                "wsrelay.allowed.origins is *: any page may connect with its user's cookies"
+            )
+        object.__setattr__(self, "origins", policy)
+
+
+def websocket_relay(**options: object) -> Callable[[View], View]:
+    """Return a decorator that relays the clients of a view; it goes under the route decorator.
+
+    Options are those of the YAML router without ``wsrelay.`` and with underscores:
+    ``allowed_origins=["https://app.example.com"]``, ``max_message_size="64KiB"``. Raises
+    ConfigError.
+    """
+    found, problems = read_options(
+        RelayOptions, {_option_name(name): value for name, value in options.items()}
+    )
+    if problems or found is None:
+        raise ConfigError([f"websocket_relay: {problem.text}" for problem in problems])
+    return relay_middleware(found)
+
+
+def relay_middleware(options: RelayOptions) -> Callable[[View], View]:
+    """Return the middleware itself, for typed options."""
+
+    def decorate(view: View) -> View:
+        @wraps(view)
+        def relayed(*args: Any, **kwargs: Any) -> Response:
+            upgrade: Upgrade | None = request.environ.get(UPGRADE)
+            refusal = None if upgrade is None else _check(upgrade, options)
+            if refusal is not None:
+                return refusal
+            return _relay(make_response(view(*args, **kwargs)), upgrade, options)
+
+        setattr(relayed, MARK, True)
+        return relayed  # type: ignore[return-value]
+
+    return decorate
+
+
+def _option_name(name: str) -> str:
+    return "wsrelay." + name.replace("_", ".")
+
+
+def _check(upgrade: Upgrade, options: RelayOptions) -> Response | None:
+    """Return the refusal of an upgrade that can be told before the view runs."""
+    refusal = check(upgrade.method, upgrade.http_version, upgrade.version, upgrade.key)
+    if refusal is not None:
+        return refusal_response(refusal)
+    if not options.origins.allows(upgrade.origin, scheme=request.scheme, host=request.host):
+        _log_origin(upgrade, options)
+        return refuse(403, "This origin may not connect.")
+    connections = state_of(current_app).connections
+    if connections.is_draining:
+        return refuse(503, "The server is going away.", RETRY_AFTER)
+    if options.max_connections and len(connections) >= options.max_connections:
+        log.warning(
+            "%s: refused, %d of %d wsrelay.max.connections are open",
+            upgrade.path,
+            len(connections),
+            options.max_connections,
+        )
+        return refuse(503, "The server has no place for another connection.", RETRY_AFTER)
+    if not upgrade.is_supported:
+        server = request.environ.get("SERVER_SOFTWARE") or "this WSGI server"
+        log.error("%s: %s", upgrade.path, UnsupportedServer(server))
+        return refuse(500, "This server cannot relay WebSockets; its log says what can.")
+    return None
+
+
+def _log_origin(upgrade: Upgrade, options: RelayOptions) -> None:
+    allowed = ", ".join(options.allowed_origins) or "none listed"
+    log.warning(
+        "%s: refused origin %s; allowed: the request's own, %s://%s, and wsrelay.allowed.origins "
+        "(%s). Behind a proxy? Let ProxyFix or real_ip restore scheme and host.",
+        upgrade.path,
+        upgrade.origin,
+        request.scheme,
+        request.host,
+        allowed,
+    )
+
+
+def _relay(response: Response, upgrade: Upgrade | None, options: RelayOptions) -> Response:
+    header = response.headers.pop(HEADER, None)
+    if header is None or not 200 <= response.status_code < 300:
+        return response
+    try:
+        command = parse_command(header)
+    except InvalidRelayCommand as error:
+        return _refuse_command(error)
+    node = state_of(current_app).node
+    target = find_target(node, command.target_pid)
+    if upgrade is None:
+        _cancel_orphan(target)
+        return refusal_response(NOT_AN_UPGRADE)
+    if target is None:
+        return gone()
+    upgrade.acceptance = Acceptance(command, target, options)
+    response.set_data(b"")
+    return response
+
+
+def _refuse_command(error: InvalidRelayCommand) -> Response:
+    log.error("view %s: %s", request.endpoint, error)
+    # The header is bad, but the target it names may be readable all the same.
+    for child in tuple(_children()):
+        _cancel_orphan(child)
+    sentence = f"{error}" if current_app.debug else "The relay command of this address is wrong."
+    return refuse(500, sentence)
+
+
+def _children() -> list[Pid]:
+    process = current_process()
+    return (process.children if process is not None else None) or []
+
+
+def _cancel_orphan(target: Pid | None) -> None:
+    process = current_process()
+    cancel_orphan(state_of(current_app).node, target, _children(), process)
+
+
+__all__ = ["MARK", "RelayCommand", "RelayOptions", "relay_middleware", "websocket_relay"]

@@ -1,0 +1,74 @@
+"""Routers and endpoints from the configuration as Flask blueprints.
+
+Source: HTTP, "Entries". A router is a blueprint under its prefix; its endpoints are ordinary
+rules. A hand-written blueprint named by a router gets the router's prefix and middleware.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from flask import Blueprint, Flask
+
+from greenrelay.config.entries import HttpEndpoint, HttpRouter
+from greenrelay.errors import ConfigError
+from greenrelay.http.pattern import flask_path
+from greenrelay.http.registry import post_middleware
+from greenrelay.runtime.entry import import_callable, import_object
+
+View = Callable[..., Any]
+
+
+def mount_router(
+    app: Flask,
+    router: HttpRouter,
+    endpoints: Iterable[tuple[HttpEndpoint, str]],
+) -> None:
+    """Register a router with ``app``; each endpoint comes with the import path of its view.
+
+    Raises ConfigError when a blueprint is not one, UnknownEntry when a view cannot be imported.
+    """
+    name = router.id.replace(":", "_").replace(".", "_")
+    wrap = _wrapper(router)
+    blueprint = Blueprint(name, app.import_name)
+    for endpoint, path in endpoints:
+        view = wrap(import_callable(path, endpoint.func))
+        blueprint.add_url_rule(
+            flask_path(endpoint.path.text),
+            endpoint=endpoint.id.partition(":")[2].replace(".", "_"),
+            view_func=view,
+            methods=list(endpoint.method),
+        )
+    prefix = router.prefix.rstrip("/") or None
+    app.register_blueprint(blueprint, url_prefix=prefix)
+    if router.blueprint is not None:
+        _mount_blueprint(app, router, prefix, wrap)
+
+
+def _mount_blueprint(
+    app: Flask, router: HttpRouter, prefix: str | None, wrap: Callable[[View], View]
+) -> None:
+    path = router.blueprint or ""
+    blueprint = import_object(path)
+    if not isinstance(blueprint, Blueprint):
+        raise ConfigError([str(router.problem("blueprint", f"{path} is not a flask.Blueprint"))])
+    before = set(app.view_functions)
+    app.register_blueprint(blueprint, url_prefix=prefix)
+    for name in set(app.view_functions) - before:
+        app.view_functions[name] = wrap(app.view_functions[name])
+
+
+def _wrapper(router: HttpRouter) -> Callable[[View], View]:
+    factories = [
+        (post_middleware(name), router.middleware_options.get(name))
+        for name in router.post_middleware
+    ]
+
+    def wrap(view: View) -> View:
+        # The first listed is the outermost.
+        for factory, options in reversed(factories):
+            view = factory(options)(view)
+        return view
+
+    return wrap

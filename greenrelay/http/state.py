@@ -1,0 +1,59 @@
+"""What a Flask app has of greenrelay: ``app.extensions["greenrelay"]``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from flask import Flask, current_app, has_app_context
+
+from greenrelay.runtime.host import Host
+from greenrelay.runtime.node import Node
+from greenrelay.transport.drain import Connections
+
+EXTENSION = "greenrelay"
+
+
+@dataclass(slots=True, eq=False, weakref_slot=True)
+class AppState:
+    """The node of an app, the host of its requests, and its open connections.
+
+    ``start`` starts what has to run before the first request is served; it is called by whoever
+    serves the app, after any fork, and does something the first time only.
+    """
+
+    node: Node
+    host: Host
+    connections: Connections = field(default_factory=Connections)
+    starters: list[Callable[[], object]] = field(default_factory=list)
+    drain_code: int = 1012
+    drain_period: float = 10.0
+
+    def start(self) -> None:
+        """Start the services, once."""
+        starters, self.starters = self.starters, []
+        for starter in starters:
+            starter()
+
+    def stop(self) -> None:
+        """Drain the connections, then end every process; the caller must be able to wait."""
+        self.connections.drain(code=self.drain_code, period=self.drain_period)
+        self.node.shutdown()
+
+
+def state_of(app: Flask) -> AppState:
+    """Return the state of ``app``; raises RuntimeError when it has none."""
+    state = app.extensions.get(EXTENSION)
+    if not isinstance(state, AppState):
+        raise RuntimeError(
+            f"app {app.name!r} has no greenrelay: call GreenRelay(app), or init_app(app) of one"
+        )
+    return state
+
+
+def node_of_current_app() -> Node | None:
+    """Return the node of Flask's current app, or None outside of one."""
+    if not has_app_context():
+        return None
+    state = current_app.extensions.get(EXTENSION)
+    return state.node if isinstance(state, AppState) else None

@@ -1,0 +1,72 @@
+"""Where a node lives: one thread, the gevent hub of it, and what runs on that hub.
+
+Source: Processes, "Functions": sending and ending work from any thread, since they wait for
+nothing; everything else belongs to the node's own thread, the one that first used it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from gevent.monkey import get_original
+
+from greenrelay.errors import NodeStopped, NotInProcess
+from greenrelay.runtime.scheduler import Scheduler
+from greenrelay.runtime.timers import Timers
+
+# After gevent.monkey the name of that function in ``threading`` means the greenlet.
+_get_thread = get_original("_thread", "get_ident")
+
+
+class Home:
+    """The thread, run queue and timers of one node."""
+
+    def __init__(self) -> None:
+        self.id = ""
+        self.is_stopped = False
+        self._runtime: tuple[Scheduler, Timers] | None = None
+        self._thread = 0
+
+    @property
+    def scheduler(self) -> Scheduler:
+        """The run queue, on the hub of the thread that first asked for it."""
+        return (self._runtime or self._start())[0]
+
+    @property
+    def timers(self) -> Timers:
+        """The timers, on the same hub."""
+        return (self._runtime or self._start())[1]
+
+    def is_foreign_thread(self) -> bool:
+        """Whether the caller runs in a thread other than the node's."""
+        return self._thread not in (0, _get_thread())
+
+    def check_thread(self, function: str) -> None:
+        """Raise NotInProcess naming ``function`` in a thread other than the node's."""
+        if self.is_foreign_thread():
+            raise NotInProcess(
+                function, "this thread is not its node's: send a message to a process that does it"
+            )
+
+    def on_hub(self, function: Callable[..., object], *args: object) -> None:
+        """Call ``function``, which must not wait: now, or soon when this thread is a foreign one."""
+        if self.is_foreign_thread():
+            self.scheduler.hub.loop.run_callback_threadsafe(function, *args)
+        else:
+            function(*args)
+
+    def leave(self) -> None:
+        """Give up the run queue and the timers: nothing runs any more."""
+        runtime, self._runtime = self._runtime, None
+        self._thread = 0
+        if runtime is not None:
+            scheduler, timers = runtime
+            scheduler.close()
+            timers.close()
+
+    def _start(self) -> tuple[Scheduler, Timers]:
+        if self.is_stopped:
+            raise NodeStopped(self.id)
+        self._thread = _get_thread()
+        self._runtime = Scheduler(), Timers()
+        return self._runtime

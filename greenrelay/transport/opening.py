@@ -1,0 +1,131 @@
+"""The moment a request becomes a connection.
+
+Source: WebSocket Relay, "How it works". From the look at the target to ws.join nothing waits, so
+the target that was found alive is the one that is joined, and the 101 is the first thing the
+client reads whatever the target sends.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+from time import monotonic
+from typing import Protocol as Structure
+
+from gevent.event import Event as Flag
+
+from greenrelay.core.pid import Pid
+from greenrelay.relay.command import RelayCommand
+from greenrelay.relay.outbox import Outbox
+from greenrelay.relay.rate import Rate
+from greenrelay.relay.session import Session
+from greenrelay.runtime.host import Host
+from greenrelay.runtime.node import Node
+from greenrelay.transport.connection import Connection
+from greenrelay.transport.drain import Connections
+from greenrelay.transport.socket import ClientSocket
+from greenrelay.transport.upgrade import Environ, Upgrade, take_over
+from greenrelay.websocket.handshake import (
+    choose_subprotocol,
+    offered_subprotocols,
+    response_head,
+)
+from greenrelay.websocket.protocol import Protocol
+
+log = logging.getLogger("greenrelay.transport")
+
+
+class Limits(Structure):
+    """The limits of a connection; times in seconds, sizes in bytes, 0 is none."""
+
+    @property
+    def max_message_size(self) -> int: ...  # noqa: D102 - named as the option is
+    @property
+    def ping_interval(self) -> float: ...  # noqa: D102
+    @property
+    def ping_timeout(self) -> float: ...  # noqa: D102
+    @property
+    def queue_messages(self) -> int: ...  # noqa: D102
+    @property
+    def queue_bytes(self) -> int: ...  # noqa: D102
+    @property
+    def rate_messages(self) -> int: ...  # noqa: D102
+    @property
+    def rate_bytes(self) -> int: ...  # noqa: D102
+    @property
+    def subprotocols(self) -> tuple[str, ...]: ...  # noqa: D102
+
+
+class Opening:
+    """What connections of one node and host are made of."""
+
+    def __init__(self, node: Node, host: Host, connections: Connections) -> None:
+        self._node = node
+        self._host = host
+        self._connections = connections
+
+    def open(
+        self,
+        environ: Environ,
+        upgrade: Upgrade,
+        command: RelayCommand,
+        target: Pid,
+        limits: Limits,
+        headers: Iterable[tuple[str, str]],
+    ) -> list[bytes] | None:
+        """Upgrade the request and start its connection.
+
+        ``headers`` of the view's response go along with the 101. Returns what the WSGI
+        application answers to its server, once it may; None, with nothing sent, when the target
+        is gone. Raises UnsupportedServer, and StopIteration where that is the server's way.
+        """
+        if target not in self._node.processes or self._connections.is_draining:
+            return None
+        supported = command.subprotocols or limits.subprotocols
+        chosen = choose_subprotocol(offered_subprotocols(upgrade.subprotocols), supported)
+        head = response_head(upgrade.key, subprotocol=chosen, headers=headers)
+        taken = take_over(environ)
+        connection = self._make(upgrade, command, target, limits, chosen)
+        closed = Flag()
+        socket = ClientSocket(
+            taken.sock,
+            Outbox(limits.queue_messages, limits.queue_bytes),
+            on_data=connection.on_data,
+            on_lost=connection.on_lost,
+            on_closed=closed.set,
+        )
+        self._connections.add(connection)
+        connection.attach(socket, head, command.heartbeat_interval, taken.buffered)
+        if not taken.is_detached:
+            closed.wait()
+        return taken.leave()
+
+    def _make(
+        self,
+        upgrade: Upgrade,
+        command: RelayCommand,
+        target: Pid,
+        limits: Limits,
+        subprotocol: str | None,
+    ) -> Connection:
+        session = Session(
+            self._node.new_pid(self._host),
+            target,
+            message_topic=command.message_topic,
+            metadata=dict(command.metadata),
+            subprotocol=subprotocol,
+            path=upgrade.path,
+            remote_addr=upgrade.remote_addr,
+        )
+        rate = None
+        if limits.rate_messages or limits.rate_bytes:
+            rate = Rate(limits.rate_messages, limits.rate_bytes, monotonic())
+        return Connection(
+            self._node,
+            self._host,
+            session,
+            Protocol(max_message_size=limits.max_message_size),
+            ping_interval=limits.ping_interval,
+            ping_timeout=limits.ping_timeout,
+            rate=rate,
+        )

@@ -1,0 +1,121 @@
+"""What a connection does by the clock: ws.heartbeat to its target, pings to its client.
+
+Source: WebSocket Relay, "Topics from the relay to the target" and "Options", rows ping.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+from time import monotonic
+from typing import TYPE_CHECKING
+
+from greenrelay.errors import InboxFull
+from greenrelay.relay.heartbeat import Heartbeat
+
+if TYPE_CHECKING:
+    from greenrelay.runtime.timers import Timer
+    from greenrelay.transport.connection import Connection
+
+log = logging.getLogger("greenrelay.transport")
+
+
+class Pulse:
+    """The timers of one connection; ``rtt`` is the last ping's round trip in seconds, or None."""
+
+    __slots__ = (
+        "_beat_timer",
+        "_connection",
+        "_heartbeat",
+        "_number",
+        "_ping_interval",
+        "_ping_timeout",
+        "_ping_timer",
+        "_sent_at",
+        "rtt",
+        "was_seen",
+    )
+
+    def __init__(self, connection: Connection, ping_interval: float, ping_timeout: float) -> None:
+        self._connection = connection
+        self._ping_interval = ping_interval
+        self._ping_timeout = ping_timeout
+        self._heartbeat: Heartbeat | None = None
+        self._beat_timer: Timer | None = None
+        self._ping_timer: Timer | None = None
+        self._number = 0
+        self._sent_at: float | None = None
+        self.rtt: float | None = None
+        self.was_seen = False
+
+    def start(self) -> None:
+        """Begin to ping, if an interval is set."""
+        if self._ping_interval:
+            # Spread, so that connections that opened together do not ping together for ever.
+            self._ping_in(self._ping_interval * random.uniform(0.9, 1.0))
+
+    def stop(self) -> None:
+        """End all timers."""
+        self._heartbeat = None
+        for timer in (self._beat_timer, self._ping_timer):
+            if timer is not None:
+                timer.cancel()
+        self._beat_timer = self._ping_timer = None
+
+    def set_heartbeat(self, interval: float | None) -> None:
+        """Send ws.heartbeat each ``interval`` seconds from now on, or no more."""
+        if self._beat_timer is not None:
+            self._beat_timer.cancel()
+            self._beat_timer = None
+        self._heartbeat = None
+        if interval:
+            opened_at = self._connection.opened_at
+            self._heartbeat = Heartbeat(self._connection.pid, interval, opened_at)
+            self._beat_in(interval)
+
+    def on_pong(self, payload: object) -> None:
+        """Measure the round trip, if this answers the last ping."""
+        if self._sent_at is not None and payload == self._number.to_bytes(4):
+            self.rtt = monotonic() - self._sent_at
+            self._sent_at = None
+
+    def _beat_in(self, delay: float) -> None:
+        self._beat_timer = self._connection.node.timers.call_after(delay, self._beat)
+
+    def _beat(self) -> None:
+        heartbeat, connection = self._heartbeat, self._connection
+        if heartbeat is None:
+            return
+        session = connection.session
+        now = monotonic()
+        payload = heartbeat.beat(
+            now,
+            session.message_count,
+            metadata=session.metadata,
+            rtt=self.rtt,
+            queued=connection.depth(),
+        )
+        try:
+            connection.node.route(session.target_pid, "ws.heartbeat", payload, connection.pid)
+        except InboxFull:
+            log.debug("%s: a heartbeat found the inbox of its target full", connection.pid)
+        self._beat_in(heartbeat.due_at - now)
+
+    def _ping_in(self, delay: float) -> None:
+        self._ping_timer = self._connection.node.timers.call_after(delay, self._ping)
+
+    def _ping(self) -> None:
+        self._number += 1
+        self.was_seen = False
+        self._sent_at = monotonic()
+        self._ping_timer = self._connection.node.timers.call_after(
+            self._ping_timeout, self._on_pong_due
+        )
+        self._connection.ping(self._number.to_bytes(4))
+
+    def _on_pong_due(self) -> None:
+        # While the target is slow the socket is not read, so silence says nothing of the client.
+        if self.was_seen or self._connection.is_held_up:
+            self._ping_in(max(0.0, self._ping_interval - self._ping_timeout))
+        else:
+            self._connection.fall_silent()

@@ -1,0 +1,89 @@
+"""``ws.control``: a connection gets other options, or another target.
+
+Source: WebSocket Relay, "Transfer". All of it happens between two messages of the client and
+without a switch of greenlets, so a message read before it went to the old target and one read
+after it goes to the new one.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from greenrelay.core.message import Message
+from greenrelay.core.pid import Pid
+from greenrelay.errors import InvalidRelayCommand, UnknownName
+from greenrelay.relay.command import RelayControl, parse_control
+from greenrelay.runtime.process import Process
+
+if TYPE_CHECKING:
+    from greenrelay.transport.connection import Connection
+
+
+def control(connection: Connection, message: Message) -> None:
+    """Do what ``message`` asks and tell its sender ``ws.control.done`` or ``.failed``.
+
+    Raises InvalidRelayCommand for a bad payload; then, and when the new target is gone, nothing
+    has changed.
+    """
+    wanted = parse_control(message.payload)
+    target = None
+    if wanted.target_pid is not None:
+        target = _find(connection, wanted.target_pid)
+        if target is None:
+            _tell(connection, message.sender, "failed", wanted.target_pid, "target_gone")
+            return
+        if target is connection:
+            rule = "must not be the connection itself"
+            raise InvalidRelayCommand("target_pid", wanted.target_pid, rule, "ws.control")
+    session = connection.session
+    if target is not None and target.pid != session.target_pid:
+        _leave(connection)
+        _set_options(connection, wanted)
+        session.target_pid = target.pid
+        _join(connection, target.pid)
+    else:
+        _set_options(connection, wanted)
+    _tell(connection, message.sender, "done", session.target_pid)
+
+
+def _find(connection: Connection, dest: str) -> Process | None:
+    try:
+        return connection.node.find(dest)
+    except UnknownName:
+        return None
+
+
+def _set_options(connection: Connection, wanted: RelayControl) -> None:
+    session = connection.session
+    if wanted.metadata is not None:
+        session.metadata = wanted.metadata
+    if wanted.message_topic is not None:
+        session.message_topic = wanted.message_topic
+    if wanted.has_heartbeat:
+        connection.set_heartbeat(wanted.heartbeat_interval)
+
+
+def _leave(connection: Connection) -> None:
+    node, session = connection.node, connection.session
+    old = Pid.parse(session.target_pid)
+    for ref in node.topology.refs(connection.pid, old):
+        node.topology.unmonitor(ref)
+    node.route_surely(old, "ws.leave", session.leave("transfer", None, True), connection.pid)
+
+
+def _join(connection: Connection, new: Pid) -> None:
+    node = connection.node
+    node.monitor(connection, new)
+    node.route_surely(new, "ws.join", connection.session.join("transfer"), connection.pid)
+    connection.hand_on_unread()
+
+
+def _tell(
+    connection: Connection, requester: Pid | None, outcome: str, target: str, reason: str = ""
+) -> None:
+    if requester is None:
+        return
+    payload: dict[str, object] = {"client_pid": connection.pid, "target_pid": target}
+    if reason:
+        payload["reason"] = reason
+    connection.node.route_surely(requester, f"ws.control.{outcome}", payload, connection.pid)

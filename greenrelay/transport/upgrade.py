@@ -1,0 +1,145 @@
+"""From an HTTP request to a bare socket, on each WSGI server that can do it.
+
+Source: HTTP, "Servers it must run on". An upgrade request is set aside before the application
+sees it: without ``Upgrade`` and ``Connection`` in the environ an ordinary rule matches. The socket
+is taken from the server only once the handler has answered and all checks have passed.
+"""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from gevent import socket as gevent_socket
+
+from greenrelay.errors import UnsupportedServer
+from greenrelay.websocket.handshake import wants_websocket
+
+Environ = dict[str, Any]
+UPGRADE = "greenrelay.upgrade"
+TAKE_OVER = "greenrelay.take_over"
+
+
+@dataclass(slots=True)
+class Upgrade:
+    """An upgrade request that was set aside; header values are text, "" where there was none."""
+
+    method: str
+    http_version: str
+    version: str
+    key: str
+    origin: str | None
+    subprotocols: str
+    path: str
+    remote_addr: str
+    is_supported: bool
+    acceptance: object = None
+
+
+@dataclass(frozen=True, slots=True)
+class TakenOver:
+    """The socket of a request, now ours: ``buffered`` was read beyond the request.
+
+    ``is_detached`` says that the server has forgotten the socket, so its greenlet may go;
+    otherwise it must stay until the socket is closed. ``leave`` is what the WSGI application does
+    at the very end.
+    """
+
+    sock: Any
+    buffered: bytes
+    is_detached: bool
+    leave: Callable[[], list[bytes]]
+
+
+def set_aside(environ: Environ) -> Upgrade | None:
+    """Take the upgrade out of the environ; None when the request asks for none."""
+    if not wants_websocket(environ.get("HTTP_UPGRADE", ""), environ.get("HTTP_CONNECTION", "")):
+        return None
+    environ.pop("HTTP_UPGRADE")
+    environ.pop("HTTP_CONNECTION")
+    upgrade = Upgrade(
+        method=environ["REQUEST_METHOD"],
+        http_version=environ.get("SERVER_PROTOCOL", "HTTP/1.1"),
+        version=environ.get("HTTP_SEC_WEBSOCKET_VERSION", ""),
+        key=environ.get("HTTP_SEC_WEBSOCKET_KEY", ""),
+        origin=environ.get("HTTP_ORIGIN"),
+        subprotocols=environ.get("HTTP_SEC_WEBSOCKET_PROTOCOL", ""),
+        path=environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", ""),
+        remote_addr=environ.get("REMOTE_ADDR", ""),
+        is_supported=_way(environ) is not None,
+    )
+    environ[UPGRADE] = upgrade
+    return upgrade
+
+
+def take_over(environ: Environ) -> TakenOver:
+    """Take the socket away from the server; raises UnsupportedServer."""
+    way = _way(environ)
+    if way is None:
+        raise UnsupportedServer(str(environ.get("SERVER_SOFTWARE") or "this WSGI server"))
+    return way(environ)
+
+
+def _way(environ: Environ) -> Callable[[Environ], TakenOver] | None:
+    if TAKE_OVER in environ:
+        return _from_our_handler
+    if isinstance(environ.get("gunicorn.socket"), gevent_socket.socket | ssl.SSLSocket):
+        return _from_gunicorn
+    raw = getattr(environ.get("wsgi.input"), "raw", None)
+    if isinstance(getattr(raw, "_sock", None), gevent_socket.socket):
+        return _from_pywsgi
+    return None
+
+
+def _from_our_handler(environ: Environ) -> TakenOver:
+    taken: TakenOver = environ[TAKE_OVER]()
+    return taken
+
+
+def _from_gunicorn(environ: Environ) -> TakenOver:
+    # gunicorn's own HTTP parser has read the request; StopIteration, raised outside of Flask's
+    # error handling, is its way to be told that the socket is somebody else's now.
+    unreader = environ["wsgi.input"].reader.unreader
+    take_buffered = getattr(unreader, "take_buffered", None)
+    buffered = take_buffered() if take_buffered else unreader.buf.getvalue()
+    sock, is_detached = detach(environ["gunicorn.socket"])
+    return TakenOver(sock, buffered, is_detached, _stop_iteration)
+
+
+def _from_pywsgi(environ: Environ) -> TakenOver:
+    rfile = environ["wsgi.input"]
+    sock = rfile.raw._sock
+    buffered = read_buffered(rfile, sock)
+    return TakenOver(sock, buffered, False, lambda: _shut(sock))
+
+
+def detach(sock: Any) -> tuple[Any, bool]:
+    """Return (a socket the server does not know, True); TLS keeps its state: (sock, False)."""
+    if isinstance(sock, ssl.SSLSocket):
+        return sock, False
+    return gevent_socket.socket(sock.family, sock.type, sock.proto, fileno=sock.detach()), True
+
+
+def read_buffered(rfile: Any, sock: Any) -> bytes:
+    """Return what a buffered reader holds of ``sock`` beyond the request, without waiting."""
+    timeout = sock.gettimeout()
+    sock.settimeout(0.0)
+    try:
+        held = len(rfile.peek(1))
+        return bytes(rfile.read1(held)) if held else b""
+    except (BlockingIOError, ssl.SSLWantReadError):
+        return b""
+    finally:
+        sock.settimeout(timeout)
+
+
+def _stop_iteration() -> list[bytes]:
+    raise StopIteration
+
+
+def _shut(sock: Any) -> list[bytes]:
+    # Without this the server would read the next request from the socket.
+    sock.close()
+    return []

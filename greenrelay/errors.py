@@ -15,6 +15,7 @@
         UnknownEntry, UnknownHost, UnknownName, UnknownOption (LookupError)
         HostFull, InboxFull           a limit of a process host
         NameTaken, NotOwner           names
+        NotMember                     leaving a group that was not joined
         ReservedTopic (ValueError)    topic that starts with "@"
         Timeout (TimeoutError)        nothing came in time
         ProcessDown                   the process that was called has ended
@@ -200,6 +201,18 @@ class NameTaken(GreenRelayError):
 
     def __str__(self) -> str:
         return f"name {self.name!r} is taken by {self.owner}"
+
+
+class NotMember(GreenRelayError):
+    """``pid`` is not a member of ``group``, so it cannot leave it."""
+
+    def __init__(self, group: str, pid: str) -> None:
+        super().__init__(group, pid)
+        self.group = group
+        self.pid = pid
+
+    def __str__(self) -> str:
+        return f"{self.pid} is not a member of group {self.group!r}"
 
 
 class NotOwner(GreenRelayError):

@@ -9,20 +9,20 @@ from collections.abc import Mapping, Sequence
 from os import PathLike
 from typing import Any
 
-from flask import Flask
+from flask import Flask, got_request_exception
 from werkzeug.exceptions import HTTPException
-from werkzeug.routing import RequestRedirect
 
 from greenrelay.boot import apply, read
 from greenrelay.http.middleware.websocket_relay import MARK
 from greenrelay.http.relay_response import Acceptance
 from greenrelay.http.request import Gate
+from greenrelay.http.scope import note_failure
 from greenrelay.http.state import EXTENSION, AppState, node_of_current_app
 from greenrelay.runtime.current import add_node_finder
 from greenrelay.runtime.host import Host
 from greenrelay.runtime.node import Node
 from greenrelay.transport.gunicorn import serve_with_workers
-from greenrelay.transport.opening import Opening
+from greenrelay.transport.opening import Opened, Opening
 from greenrelay.transport.upgrade import Environ, Upgrade
 
 Config = str | PathLike[str] | Mapping[str, object] | Sequence[object]
@@ -57,7 +57,7 @@ class GreenRelay:
         host = node.add_host(
             Host(servers[0].id if servers else DEFAULT_SERVER, max_processes=NO_LIMIT)
         )
-        state = AppState(node, host)
+        state = AppState(node, host, servers=servers)
         app.extensions[EXTENSION] = state
         add_node_finder(node_of_current_app)
         serve_with_workers(state)
@@ -74,7 +74,7 @@ class GreenRelay:
             upgrade: Upgrade,
             acceptance: Acceptance,
             headers: list[tuple[str, str]],
-        ) -> list[bytes] | None:
+        ) -> Opened | None:
             return opening.open(
                 environ,
                 upgrade,
@@ -88,6 +88,7 @@ class GreenRelay:
             return _find_rule(app, environ)
 
         gate: Any = Gate(app.wsgi_app, state, open_connection, find_rule)
+        got_request_exception.connect(note_failure, app)
         app.wsgi_app = gate  # type: ignore[method-assign]
 
 
@@ -104,10 +105,10 @@ def create_app(config: Config = "config.yaml", *, node: Node | None = None) -> F
 
 def _find_rule(app: Flask, environ: Environ) -> tuple[str, bool]:
     """Return the rule that a GET of this path matches, and whether its view relays."""
-    path = str(environ.get("PATH_INFO", ""))
-    adapter = app.url_map.bind("", script_name=environ.get("SCRIPT_NAME") or "/")
     try:
-        rule, _ = adapter.match(path, method="GET", return_rule=True)
-    except (HTTPException, RequestRedirect):
-        return path, False
+        adapter = app.create_url_adapter(app.request_class(environ))
+        assert adapter is not None, "a request has an adapter"
+        rule, _ = adapter.match(method="GET", return_rule=True)
+    except HTTPException:
+        return "an address without a route", False
     return rule.rule, hasattr(app.view_functions.get(rule.endpoint), MARK)

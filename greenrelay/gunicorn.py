@@ -6,6 +6,6 @@ python:greenrelay.gunicorn 'module:app'``. See ``docs/deployment.md``.
 
 from __future__ import annotations
 
-from greenrelay.transport.worker import Worker, post_worker_init
+from greenrelay.transport.worker import Worker, on_starting, post_worker_init
 
-__all__ = ["Worker", "post_worker_init"]
+__all__ = ["Worker", "on_starting", "post_worker_init"]

@@ -29,7 +29,7 @@ class Program:
         self._process = subprocess.Popen(
             [str(BIN / command[0]) if (BIN / command[0]).exists() else command[0], *command[1:]],
             cwd=cwd,
-            env=os.environ | {"PYTHONUNBUFFERED": "1"} | (env or {}),
+            env={**os.environ, "PYTHONUNBUFFERED": "1", **(env or {})},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,

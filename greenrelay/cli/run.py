@@ -8,66 +8,91 @@ from __future__ import annotations
 import logging
 import signal
 import sys
+from typing import NoReturn
 
 import click
 import gevent
 from gevent.event import Event as Flag
 
-from greenrelay.boot import read
 from greenrelay.config.entries import HttpService
 from greenrelay.errors import ConfigError
 from greenrelay.extension import create_app
-from greenrelay.http.state import state_of
+from greenrelay.http.state import AppState, state_of
 from greenrelay.transport.server import Server
 
 log = logging.getLogger("greenrelay.cli")
 
+SIGNALS = (signal.SIGTERM, signal.SIGINT)
+REQUEST_GRACE = 10.0
+
 
 @click.command()
-@click.argument("config", default="config.yaml", type=click.Path(exists=True, dir_okay=False))
+@click.argument("config", default="config.yaml", type=click.Path())
 def run(config: str) -> None:
     """Serve CONFIG (config.yaml) until SIGTERM or Ctrl-C, then drain.
 
-    Exit status 0 after a drain, 1 when the address cannot be listened on, 2 for a configuration
-    error, with nothing started.
+    A second SIGTERM or Ctrl-C ends it at once. Exit status: 0 after a drain, 1 when the address
+    cannot be listened on, 2 for a configuration error, with nothing started.
     """
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     try:
-        service = _service(config)
         app = create_app(config)
+        state = state_of(app)
+        service = _service(config, state)
+        server = _server(app, service)
     except ConfigError as error:
-        click.echo(str(error), err=True)
-        sys.exit(2)
-    state = state_of(app)
-    address = service.addr
-    server = Server(
-        app,
-        host=address.host,
-        port=address.port,
-        path=address.path,
-        certificate=service.tls.cert,
-        key=service.tls.key,
-    )
+        _fail(2, str(error))
+    told = Flag()
+    watchers = [gevent.signal_handler(number, told.set) for number in SIGNALS]
     try:
         server.start()
     except OSError as error:
-        click.echo(f"cannot listen on {address}: {error.strerror or error}", err=True)
-        sys.exit(1)
+        _fail(1, f"cannot listen on {service.addr}: {error.strerror or error}")
     state.start()
-    told = Flag()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        gevent.signal_handler(number, told.set)
     click.echo(f"greenrelay serves {config} on {server.url}")
     sys.stdout.flush()
     told.wait()
-    log.info("stopping: draining %d connections", len(state.connections))
-    server.close()
-    state.stop()
-    server.stop(timeout=1)
+    for number, watcher in zip(SIGNALS, watchers, strict=True):
+        watcher.cancel()
+        signal.signal(number, signal.SIG_DFL)
+    _stop(server, state)
 
 
-def _service(config: str) -> HttpService:
-    servers = read(config).servers
-    if not servers:
+def _service(config: str, state: AppState) -> HttpService:
+    if not state.servers:
         raise ConfigError([f"{config}: no entry of kind http.service says where to listen"])
-    return servers[0]
+    service, *others = state.servers
+    for other in others:
+        log.warning("%s", other.problem("addr", f"is not served; only {service.id} is"))
+    return service
+
+
+def _server(app: object, service: HttpService) -> Server:
+    address, tls = service.addr, service.tls
+    try:
+        return Server(
+            app,
+            host=address.host,
+            port=address.port,
+            path=address.path,
+            certificate=tls.cert,
+            key=tls.key,
+        )
+    except OSError as error:
+        why = f"{tls.cert} with tls.key {tls.key} cannot be used: {error.strerror or error}"
+        raise ConfigError([str(service.problem("tls.cert", why))]) from error
+
+
+def _stop(server: Server, state: AppState) -> None:
+    count = len(state.connections)
+    log.info("stopping, with %d open connections; the same signal again ends it at once", count)
+    server.close()
+    state.drain()
+    server.stop(REQUEST_GRACE)
+    state.stop()
+    log.info("stopped")
+
+
+def _fail(status: int, text: str) -> NoReturn:
+    click.echo(text, err=True)
+    sys.exit(status)

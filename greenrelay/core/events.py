@@ -54,7 +54,12 @@ class Result:
 
 
 def result_of_reason(reason: str) -> Result:
-    """Return the result of a process that ends with ``reason`` and no exception."""
+    """Return the result of a process that ends with ``reason`` and no exception.
+
+    Raises TypeError for a reason that is not text: it has to travel and to be shown.
+    """
+    if not isinstance(reason, str):
+        raise TypeError(f"reason is {reason!r}; it must be text")
     if reason in CLEAN_REASONS:
         return Result(None, None, reason)
     return Result(None, ExitError("ProcessExit", reason), reason)

@@ -16,6 +16,7 @@ from greenrelay.errors import UnknownName
 from greenrelay.relay.command import RelayCommand, command_header
 from greenrelay.runtime.function_process import FunctionProcess
 from greenrelay.runtime.node import Node
+from greenrelay.runtime.scheduler import EXITING
 from greenrelay.websocket.handshake import Refusal
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 HEADER = "X-WS-Relay"
 CANCEL_DEADLINE = 10.0
+RETRY_AFTER = (("Retry-After", "2"),)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,13 +75,18 @@ def gone() -> Response:
     return Response('{"error": "target_gone"}\n', 503, mimetype="application/json")
 
 
+def going_away() -> Response:
+    """Return the answer to an upgrade while the server drains."""
+    return refuse(503, "The server is going away.", RETRY_AFTER)
+
+
 def find_target(node: Node, target_pid: str) -> Pid | None:
     """Return the PID of a live target, or None."""
     try:
         process = node.find(target_pid)
     except (UnknownName, ValueError):
         return None
-    return None if process is None else process.pid
+    return process.pid if process is not None and process.state < EXITING else None
 
 
 def cancel_orphan(

@@ -1,83 +1,60 @@
-"""Requests as processes, and what becomes of those that ask for an upgrade.
+"""What stands around Flask's WSGI application, and what becomes of an upgrade.
 
-Source: HTTP, "The request as a process"; WebSocket Relay, "How it works". The Gate stands around
-Flask's WSGI application. It sets upgrades aside before Flask sees the request, makes the request a
-process when something asks for one, keeps ``X-WS-Relay`` from clients, and starts the connection
-once Flask's and the user's teardown functions have run.
+Source: HTTP, "The request as a process"; WebSocket Relay, "How it works". The Gate sets upgrades
+aside before Flask sees the request, gives each request the right to be a process, keeps
+``X-WS-Relay`` from clients, and starts the connection once Flask's and the user's teardown
+functions have run.
+
+Theory of an upgrade. Flask's answer is held back from the moment the middleware accepts it. Then
+one of these follows, each with the target of a request that fails cancelled if it is an orphan:
+the view's teardown raises; a hook has changed the status, and its answer goes out as it is; the
+server drains or the target is gone, 503; the 101 cannot be written, 500; the client has left; or
+the connection is joined.
 """
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, NamedTuple
 
-from greenlet import GreenletExit, getcurrent
-from werkzeug.wsgi import ClosingIterator
-
-from greenrelay.core.events import RESULT_NORMAL, Result
-from greenrelay.core.pid import Pid
-from greenrelay.errors import ProcessExit
-from greenrelay.http.relay_response import HEADER, Acceptance, cancel_orphan, gone, refuse
+from greenrelay.errors import ProcessExit, UnsupportedServer
+from greenrelay.http.relay_response import (
+    HEADER,
+    Acceptance,
+    cancel_orphan,
+    going_away,
+    gone,
+    refuse,
+)
+from greenrelay.http.scope import Body, RequestScope
 from greenrelay.http.state import AppState
-from greenrelay.runtime.function_process import FunctionProcess
-from greenrelay.runtime.host import Host
-from greenrelay.runtime.node import Node
+from greenrelay.transport.opening import Opened
 from greenrelay.transport.upgrade import Environ, Upgrade, set_aside
 
 log = logging.getLogger("greenrelay.http")
 
+Headers = list[tuple[str, str]]
 StartResponse = Callable[..., Callable[[bytes], object]]
 WSGIApp = Callable[[Environ, StartResponse], Iterable[bytes]]
-Opener = Callable[[Environ, Upgrade, Acceptance, list[tuple[str, str]]], "list[bytes] | None"]
-RuleFinder = Callable[[Environ], "tuple[str, bool]"]
+Opener = Callable[[Environ, Upgrade, Acceptance, Headers], Opened | None]
+RuleFinder = Callable[[Environ], tuple[str, bool]]
+_HEADER = HEADER.lower()
 
 
-class RequestScope:
-    """The right of one request to be a process; it becomes one on first use."""
+class Exchange(NamedTuple):
+    """What a WSGI application is called with."""
 
-    __slots__ = ("_environ", "_greenlet", "_host", "_node", "process")
-
-    def __init__(self, node: Node, host: Host, environ: Environ) -> None:
-        self._node = node
-        self._host = host
-        self._environ = environ
-        running: Any = getcurrent()
-        running.greenrelay_scope = self
-        self._greenlet = running
-        self.process: FunctionProcess | None = None
-
-    def adopt(self) -> FunctionProcess:
-        """Make the request's greenlet a process."""
-        node = self._node
-        host = node.take_place(self._host.id)
-        entry = f"{self._environ['REQUEST_METHOD']} {self._environ.get('PATH_INFO', '')}"
-        process = FunctionProcess(node, host, node.new_pid(host), entry)
-        process.children = []
-        process.adopt(self._greenlet)
-        node.admit(process)
-        self.process = process
-        return process
-
-    @property
-    def children(self) -> list[Pid]:
-        """The processes this request has spawned."""
-        return (self.process.children if self.process else None) or []
-
-    def end(self, result: Result = RESULT_NORMAL) -> None:
-        """The request is over; so is its process, if it became one."""
-        self._greenlet.greenrelay_scope = None
-        if self.process is not None:
-            self._greenlet.greenrelay_process = None
-            self._node.ended(self.process, self.process.exit_result or result)
+    environ: Environ
+    start_response: StartResponse
 
 
 class Gate:
     """The WSGI application around Flask's; see the module.
 
-    ``open_connection`` starts the connection of an accepted upgrade and returns what the
-    application answers to the server, or None when the target is gone by now. ``find_rule`` tells
-    the rule that a GET of the request's path matches, and whether its view relays.
+    ``open_connection`` starts the connection of an accepted upgrade, or returns None when the
+    target is gone by now. ``find_rule`` tells the rule that a GET of the request's path matches,
+    and whether its view relays.
     """
 
     def __init__(
@@ -95,72 +72,102 @@ class Gate:
         state = self._state
         if state.starters:
             state.start()
-        scope = RequestScope(self._node, state.host, environ)
         upgrade = set_aside(environ)
+        if upgrade is not None and upgrade.method != "GET" and self._find_rule(environ)[1]:
+            sentence = "A WebSocket is asked for with GET."
+            return refuse(400, sentence)(environ, start_response)
+        entry = f"{environ['REQUEST_METHOD']} {environ.get('PATH_INFO', '')}"
+        scope = RequestScope(self._node, state.host, entry)
+        exchange = Exchange(environ, start_response)
         if upgrade is None:
-            return self._serve(environ, start_response, scope)
-        if upgrade.method != "GET" and self._find_rule(environ)[1]:
-            scope.end()
-            return refuse(400, "A WebSocket is asked for with GET.")(environ, start_response)
-        return self._serve_upgrade(environ, start_response, scope, upgrade)
+            return self._serve(exchange, scope)
+        try:
+            answer = self._serve_upgrade(exchange, scope, upgrade)
+        finally:
+            state.connections.give_back(upgrade)
+        if not isinstance(answer, Opened):
+            return answer
+        # The client has its 101 already; the server's access log and middleware hear of it here.
+        start_response("101 Switching Protocols", [])
+        # Only now: leaving may wait for the socket's end.
+        return answer.leave()
 
-    def _serve(
-        self, environ: Environ, start_response: StartResponse, scope: RequestScope
-    ) -> Iterable[bytes]:
-        def start(
-            status: str, headers: list[tuple[str, str]], exc_info: Any = None
-        ) -> Callable[[bytes], object]:
+    def _serve(self, exchange: Exchange, scope: RequestScope) -> Iterable[bytes]:
+        environ, start_response = exchange
+        body = Body(scope)
+
+        def start(status: str, headers: Headers, exc_info: Any = None) -> Callable[[bytes], object]:
+            body.expect(status, headers)
             return start_response(status, self._strip(environ, headers), exc_info)
 
         try:
-            body = self._app(environ, start)
-        except (ProcessExit, GreenletExit):
+            return body.wrap(self._app(environ, start))
+        except ProcessExit as error:
+            scope.failed(error)
             scope.end()
             return refuse(503, "This request was ended by the server.")(environ, start_response)
         except BaseException as error:
-            scope.end(_failure(scope, error))
+            scope.failed(error)
+            scope.end()
             raise
-        return ClosingIterator(body, scope.end)
 
     def _serve_upgrade(
+        self, exchange: Exchange, scope: RequestScope, upgrade: Upgrade
+    ) -> Iterable[bytes] | Opened:
+        environ, start_response = exchange
+        held: list[Any] = []
+
+        def hold(status: str, headers: Headers, exc_info: Any = None) -> Callable[[bytes], object]:
+            if upgrade.acceptance is None:
+                return start_response(status, headers, exc_info)
+            held[:] = [status, headers, exc_info]
+            return _write_nothing
+
+        try:
+            body = self._serve(Exchange(environ, hold), scope)
+            acceptance = upgrade.acceptance
+            if not isinstance(acceptance, Acceptance):
+                return body
+            status, headers, exc_info = held
+            if status.startswith("2") and isinstance(body, Body):
+                body.discard()
+                return self._open(exchange, scope, upgrade, acceptance, headers)
+            self._cancel_target(scope, acceptance)
+            start_response(status, headers, exc_info)
+            return body
+        except BaseException:
+            self._cancel_target(scope, upgrade.acceptance)
+            raise
+
+    def _open(
         self,
-        environ: Environ,
-        start_response: StartResponse,
+        exchange: Exchange,
         scope: RequestScope,
         upgrade: Upgrade,
-    ) -> Iterable[bytes]:
-        started: list[Any] = []
+        acceptance: Acceptance,
+        headers: Headers,
+    ) -> Iterable[bytes] | Opened:
+        environ, start_response = exchange
+        opened: Opened | None = None
+        refusal = gone()
+        if self._state.connections.is_draining:
+            refusal = going_away()
+        else:
+            try:
+                opened = self._open_connection(environ, upgrade, acceptance, headers)
+            except (UnsupportedServer, ValueError, OSError) as error:
+                log.error("%s: the upgrade failed: %s", self._find_rule(environ)[0], error)
+                refusal = refuse(500, "The upgrade failed; the server's log says why.")
+        if opened is None or not opened.is_joined:
+            self._cancel_target(scope, acceptance)
+        return refusal(environ, start_response) if opened is None else opened
 
-        def hold(
-            status: str, headers: list[tuple[str, str]], exc_info: Any = None
-        ) -> Callable[[bytes], object]:
-            if upgrade.acceptance is None:
-                return start_response(status, self._strip(environ, headers), exc_info)
-            started[:] = [status, headers]
-            return lambda data: None
+    def _cancel_target(self, scope: RequestScope, acceptance: object) -> None:
+        if isinstance(acceptance, Acceptance):
+            cancel_orphan(self._node, acceptance.target, scope.children, scope.process)
 
-        body = self._serve(environ, hold, scope)
-        acceptance = upgrade.acceptance
-        if not isinstance(acceptance, Acceptance):
-            return body
-        children = scope.children
-        for _ in body:
-            pass
-        getattr(body, "close", scope.end)()
-        status, headers = started
-        answer = None
-        if status.startswith("2"):
-            answer = self._open_connection(environ, upgrade, acceptance, headers)
-        if answer is not None:
-            return answer
-        cancel_orphan(self._node, acceptance.target, children, scope.process)
-        if status.startswith("2"):
-            return gone()(environ, start_response)
-        start_response(status, headers)
-        return []
-
-    def _strip(self, environ: Environ, headers: list[tuple[str, str]]) -> list[tuple[str, str]]:
-        kept = [header for header in headers if header[0].lower() != HEADER.lower()]
+    def _strip(self, environ: Environ, headers: Headers) -> Headers:
+        kept = [header for header in headers if header[0].lower() != _HEADER]
         if len(kept) != len(headers):
             route = self._find_rule(environ)[0]
             if route not in self._warned:
@@ -174,5 +181,5 @@ class Gate:
         return kept
 
 
-def _failure(scope: RequestScope, error: BaseException) -> Result:
-    return scope.process.result_of(error) if scope.process is not None else RESULT_NORMAL
+def _write_nothing(data: bytes) -> None:
+    return None

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from flask import Flask, current_app, has_app_context
 
+from greenrelay.config.entries import HttpService
 from greenrelay.runtime.host import Host
 from greenrelay.runtime.node import Node
 from greenrelay.transport.drain import Connections
@@ -26,8 +27,7 @@ class AppState:
     host: Host
     connections: Connections = field(default_factory=Connections)
     starters: list[Callable[[], object]] = field(default_factory=list)
-    drain_code: int = 1012
-    drain_period: float = 10.0
+    servers: tuple[HttpService, ...] = ()
 
     def start(self) -> None:
         """Start the services, once."""
@@ -35,9 +35,25 @@ class AppState:
         for starter in starters:
             starter()
 
+    @property
+    def addresses(self) -> list[str]:
+        """Where the configuration says to listen, which only ``greenrelay run`` heeds."""
+        return [f'{server.at("addr")}: addr {server.addr}' for server in self.servers]
+
+    def drain(self, *, at_most: float | None = None) -> None:
+        """Close the connections and refuse new ones; the caller must be able to wait.
+
+        That takes what the options of the relays say, but no more than ``at_most`` seconds.
+        """
+        period = None
+        if at_most is not None:
+            periods = (connection.drain_period for connection in self.connections)
+            period = min(at_most, max(periods, default=0.0))
+        self.connections.drain(period=period)
+
     def stop(self) -> None:
         """Drain the connections, then end every process; the caller must be able to wait."""
-        self.connections.drain(code=self.drain_code, period=self.drain_period)
+        self.drain()
         self.node.shutdown()
 
 

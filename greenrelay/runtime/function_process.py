@@ -47,6 +47,8 @@ if TYPE_CHECKING:
     from greenrelay.runtime.node import Node
 
 log = logging.getLogger("greenrelay.runtime")
+# No crash of the process that happens to run: the main greenlet gets these.
+ENDS_PROGRAM = (KeyboardInterrupt, SystemExit)
 
 
 class Worker(greenlet):
@@ -326,7 +328,7 @@ class FunctionProcess(Process):
             self.node.ended(self, self.exit_result)
         else:
             self.node.ended(self, result, error)
-        if isinstance(error, (KeyboardInterrupt, SystemExit)):
+        if isinstance(error, ENDS_PROGRAM):
             self.scheduler.hub.handle_system_error(type(error), error)
 
     def result_of(self, error: BaseException) -> Result:
@@ -343,7 +345,8 @@ class FunctionProcess(Process):
             text = "".join(traceback.format_exception(error))
             error.__traceback__ = None
             failure = ExitError(failure.type, _text_of(error), text)
-            log.error("%s (%s) crashed\n%s", self.pid, self.entry, text.rstrip())
+            if not isinstance(error, ENDS_PROGRAM):
+                log.error("%s (%s) crashed\n%s", self.pid, self.entry, text.rstrip())
         except BaseException:
             # A log handler that raises, or the order to end that arrives while it waits.
             self.signal = NO_SIGNAL

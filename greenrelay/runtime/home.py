@@ -49,7 +49,7 @@ class Home:
             )
 
     def on_hub(self, function: Callable[..., object], *args: object) -> None:
-        """Call ``function``, which must not wait: now, or soon when this thread is a foreign one."""
+        """Call ``function``, which must not wait: now, or soon in a foreign thread."""
         if self.is_foreign_thread():
             self.scheduler.hub.loop.run_callback_threadsafe(function, *args)
         else:

@@ -11,11 +11,10 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 
-from greenrelay.core.events import Cancel, Event, Exit, MonitorRef
+from greenrelay.core.events import Cancel, Event, Exit
 from greenrelay.core.message import Message
-from greenrelay.core.pid import Pid
 
 Item = Message | Event
 log = logging.getLogger("greenrelay.runtime")
@@ -63,7 +62,7 @@ class Mailbox:
         events = self.events
         messages = self.messages
         if events and events[0][0] <= self.arrived - len(messages):
-            return events.popleft()[1]
+            return self.take_event()
         if messages:
             message = messages.popleft()
             if self.room_waiters is not None and len(messages) <= self.limit // 2:
@@ -83,7 +82,12 @@ class Mailbox:
 
     def take_event(self) -> Event | None:
         """Return the next event, passing by messages, or None."""
-        return self.events.popleft()[1] if self.events else None
+        if not self.events:
+            return None
+        event = self.events.popleft()[1]
+        if isinstance(event, Cancel):
+            self.cancels -= 1
+        return event
 
     def take_topic(self, topics: tuple[str, ...]) -> Message | None:
         """Return the first message with one of ``topics``; the rest stay in order."""
@@ -120,19 +124,20 @@ class Mailbox:
         if self.room_waiters is not None and function in self.room_waiters:
             self.room_waiters.remove(function)
 
-    def drop_exits(self, refs: Collection[MonitorRef], pid: Pid | None) -> None:
-        """Drop each unread EXIT that one of ``refs`` has fired, or that is of ``pid``."""
+    def drop_exits(self, unwanted: Callable[[Exit], bool]) -> None:
+        """Drop each unread EXIT that is ``unwanted``."""
         if self.events:
             self.events = deque(
                 (mark, event)
                 for mark, event in self.events
-                if not (isinstance(event, Exit) and (event.ref in refs or event.pid == pid))
+                if not (isinstance(event, Exit) and unwanted(event))
             )
 
     def clear(self) -> None:
         """Throw everything away and tell whoever waits for room."""
         self.messages.clear()
         self.events.clear()
+        self.cancels = 0
         self._tell_room()
 
     def _close_gap(self, place: int) -> None:

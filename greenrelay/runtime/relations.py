@@ -42,18 +42,18 @@ def unmonitor(ref: MonitorRef | str, flush: bool = True) -> bool:
     process = require_process("unmonitor")
     topology = process.node.topology
     if isinstance(ref, MonitorRef):
-        refs = [ref]
-        was_on = topology.unmonitor(ref) if ref.watcher == process.pid else False
-        gone = ref.target
-    else:
-        target = process.node.names.owner(ref) or ref
-        refs = topology.refs(process.pid, target)  # type: ignore[arg-type]
-        was_on = any([topology.unmonitor(each) for each in refs])
-        gone = target  # type: ignore[assignment]
+        was_on = ref.watcher == process.pid and topology.unmonitor(ref)
+        # One that was in force has fired nothing yet.
+        if flush and not was_on:
+            process.mailbox.drop_exits(lambda event: event.ref == ref)
+        return was_on
+    target = process.node.names.owner(ref) or ref
+    refs = topology.refs(process.pid, target)  # type: ignore[arg-type]
+    for each in refs:
+        topology.unmonitor(each)
     if flush:
-        whole = not isinstance(ref, MonitorRef)
-        process.mailbox.drop_exits(refs, gone if whole else None)
-    return was_on
+        process.mailbox.drop_exits(lambda event: event.pid == target)
+    return bool(refs)
 
 
 def link(dest: str) -> None:
@@ -135,10 +135,8 @@ def register(name: str, dest: str | None = None, scope: str = "local") -> None:
     """
     if scope != "local":
         raise ValueError(f"scope is {scope!r}; without a cluster it must be 'local'")
-    if dest is None:
-        process: Process | None = require_process("register")
-    else:
-        process = current_node("register").find(dest)
+    caller = require_process("register")
+    process: Process | None = caller if dest is None else caller.node.find(dest)
     if process is None:
         raise ProcessDown(str(dest), NOPROC)
     process.node.register(name, process)
@@ -171,4 +169,4 @@ def info(dest: str, *, stack: bool = False) -> ProcessInfo | None:
 
 def processes() -> list[ProcessInfo]:
     """Return what can be seen of every process of the node, oldest first."""
-    return [describe(process) for process in current_node("processes").processes.values()]
+    return [describe(process) for process in tuple(current_node("processes").processes.values())]

@@ -92,7 +92,10 @@ class Supervisor:
         waiters, process.waiters = process.waiters, None
         fired, linked = node.topology.ended(pid)
         for waiter in waiters or ():
-            waiter.down(result, error)
+            try:
+                waiter.down(result, error)
+            except Exception:
+                log.exception("%s: telling who waited for it failed", pid)
         for ref in fired:
             watcher = node.processes.get(ref.watcher)
             if watcher is not None:

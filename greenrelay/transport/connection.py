@@ -4,21 +4,19 @@ Source: WebSocket Relay. The connection has no greenlet: what comes from the cli
 the socket's read callback, what comes from processes in the greenlet that sends it, and nothing
 in either waits.
 
-Theory. A connection is OPEN, then CLOSING once a close frame of ours is out and the client's is
-awaited, then over. What can end OPEN: a close frame from the client, ``ws.close``, the target's
-EXIT, a CANCEL, a LINK_DOWN, a drain (all of them closing handshakes); a protocol error, a slow
-client, a silent client, TCP's end (all of them losses); ``terminate``. However it ends, ``_end``
-runs once: it sends ``ws.leave`` after the last message, and then the process is over.
+Theory. A connection is OPENING until its 101 is written and ws.join is sent, then OPEN, then
+CLOSING once a close frame of ours is out and the client's is awaited, then OVER. What can end
+OPEN: a close frame from the client, ``ws.close``, the target's EXIT, a CANCEL, a LINK_DOWN, a
+drain (all of them closing handshakes); a protocol error, a slow client, a silent client, TCP's
+end, an error of ours (all of them losses); ``terminate``. However it ends, ``_end`` runs once: it
+sends ``ws.leave`` after the last message, if there was a join, and then the process is over.
 
-A message counts as read when it is handed on. While the target's inbox is full, messages wait in
-``_unread``, and beyond ``READ_AHEAD`` of them the socket is not read: TCP slows the client down.
-They go to whoever is the target when there is room again.
+A message counts as read when it is handed on; ``backlog.py`` has those that wait for room.
 """
 
 from __future__ import annotations
 
 import logging
-from collections import deque
 from collections.abc import Callable
 from time import monotonic
 from typing import TYPE_CHECKING
@@ -26,13 +24,13 @@ from typing import TYPE_CHECKING
 from greenrelay.core.events import Cancel, Event, Exit, ExitError, Result
 from greenrelay.core.message import Message
 from greenrelay.core.pid import Pid
-from greenrelay.errors import InboxFull
 from greenrelay.relay.rate import Rate
 from greenrelay.relay.session import Session, closing, outgoing, target_ended
 from greenrelay.runtime.process import Process
+from greenrelay.transport.backlog import Backlog
 from greenrelay.transport.pulse import Pulse
 from greenrelay.transport.socket import ClientSocket
-from greenrelay.transport.transfer import control
+from greenrelay.transport.transfer import control, leave_target
 from greenrelay.websocket.frames import (
     BINARY,
     CLOSE,
@@ -51,13 +49,11 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("greenrelay.transport")
 
-READ_AHEAD = 64
 CLOSE_TIMEOUT = 5.0
 NO_CODE = 1005
 LOST = 1006
 
-OPEN, CLOSING, OVER = range(3)
-STATES = ("open", "closing", "over")
+OPENING, OPEN, CLOSING, OVER = range(4)
 
 
 class Connection(Process):
@@ -76,7 +72,9 @@ class Connection(Process):
         "_pulse",
         "_rate",
         "_stage",
-        "_unread",
+        "backlog",
+        "drain_code",
+        "drain_period",
         "messages_out",
         "on_over",
         "opened_at",
@@ -94,6 +92,8 @@ class Connection(Process):
         ping_interval: float = 25.0,
         ping_timeout: float = 10.0,
         rate: Rate | None = None,
+        drain_code: int = 1012,
+        drain_period: float = 10.0,
     ) -> None:
         super().__init__(node, host, Pid.parse(session.client_pid), "websocket")
         self.session = session
@@ -102,13 +102,15 @@ class Connection(Process):
         self.on_over: Callable[[Connection], object] | None = None
         self._protocol = protocol
         self._rate = rate
-        self._stage = OPEN
-        self._unread: deque[tuple[int, object]] = deque()
+        self.drain_code = drain_code
+        self.drain_period = drain_period
+        self._stage = OPENING
         self._close_timer: Timer | None = None
         self._close_code = NO_CODE
         self._close_reason = ""
         self._failure: str | None = None
         self.opened_at = monotonic()
+        self.backlog = Backlog(self)
         self._pulse = Pulse(self, ping_interval, ping_timeout)
 
     # its life
@@ -119,32 +121,35 @@ class Connection(Process):
         head: bytes,
         heartbeat_interval: float | None = None,
         buffered: bytes = b"",
-    ) -> None:
+    ) -> bool:
         """Take the socket, monitor the target, send it ws.join and begin to read.
 
         ``head`` is the answer to the handshake, which goes out first; ``buffered`` is what the
-        HTTP server has read beyond the request.
+        HTTP server has read beyond the request. False when the client has left by now; then the
+        target was told nothing.
         """
         self.socket = socket
         self.node.admit(self)
         socket.write_last(head)
         if self._stage == OVER:
-            return
-        target = Pid.parse(self.session.target_pid)
-        self.node.monitor(self, target)
-        self.node.route_surely(target, "ws.join", self.session.join(), self.pid)
+            return False
+        self._stage = OPEN
+        session = self.session
+        self.node.monitor(self, session.target_pid)
+        self.tell_target("ws.join", session.join())
         self._pulse.set_heartbeat(heartbeat_interval)
         self._pulse.start()
         log.info(
             "%s opened: path=%s client=%s target=%s",
             self.pid,
-            self.session.path,
-            self.session.remote_addr,
-            target,
+            session.path,
+            session.remote_addr,
+            session.target_pid,
         )
         socket.start()
         if buffered:
             self.on_data(buffered)
+        return True
 
     def close(self, code: int, reason: str, *, failure: str | None = None) -> None:
         """Begin the closing handshake; with ``failure``, the ending is abnormal for that reason."""
@@ -160,9 +165,9 @@ class Connection(Process):
             self._close_timer = self.node.timers.call_after(CLOSE_TIMEOUT, self._on_close_timeout)
             self.socket.resume()
 
-    def drain(self, code: int) -> None:
+    def drain(self) -> None:
         """Close because the server stops."""
-        self.close(code, "drain")
+        self.close(self.drain_code, "drain")
 
     def abandon(self) -> None:
         """Drop a connection whose client does not finish the closing handshake."""
@@ -181,6 +186,7 @@ class Connection(Process):
 
     def _fail(self, code: int, reason: str, failure: str) -> None:
         """Say why in a close frame and end abnormally without waiting for the client's."""
+        self._failure = failure
         if self._stage == OPEN:
             self.socket.write_last(encode(CLOSE, close_payload(code, reason)))
         self._end(code, failure, clean=False)
@@ -189,19 +195,15 @@ class Connection(Process):
     def _end(self, code: int, reason: str, *, clean: bool, result: Result | None = None) -> None:
         if self._stage == OVER:
             return
-        self._flush_unread()
+        was_joined = self._stage != OPENING
         self._stage = OVER
         self._pulse.stop()
+        self.backlog.close()
         if self._close_timer is not None:
             self._close_timer.cancel()
+        if was_joined:
+            leave_target(self, reason, code, clean)
         value = self._value(code, reason, clean=clean)
-        node = self.node
-        target = node.processes.get(self.session.target_pid)
-        if target is not None:
-            for ref in node.topology.refs(self.pid, target.pid):
-                node.topology.unmonitor(ref)
-            leave = self.session.leave(reason, code, clean)
-            node.route_surely(target.pid, "ws.leave", leave, self.pid)
         log.info(
             "%s closed: code=%d clean=%s duration=%.1fs reason=%s",
             self.pid,
@@ -211,11 +213,11 @@ class Connection(Process):
             reason,
         )
         if result is not None:
-            node.ended(self, Result(value, result.error, result.reason))
+            self.node.ended(self, Result(value, result.error, result.reason))
         elif clean:
-            node.ended(self, Result(value))
+            self.node.ended(self, Result(value))
         else:
-            node.ended(self, Result(value, ExitError("ConnectionLost", reason), reason))
+            self.node.ended(self, Result(value, ExitError("ConnectionLost", reason), reason))
         if self.on_over is not None:
             self.on_over(self)
 
@@ -236,6 +238,12 @@ class Connection(Process):
     def on_data(self, data: bytes) -> None:
         """Handle what the socket has read."""
         self._pulse.was_seen = True
+        try:
+            self._receive(data)
+        except Exception:
+            self.break_off()
+
+    def _receive(self, data: bytes) -> None:
         for opcode, body in self._protocol.receive(data):
             if self._stage == OVER:
                 return
@@ -262,46 +270,18 @@ class Connection(Process):
         self._end(LOST, self._failure or reason, clean=False)
 
     def _take(self, opcode: int, data: object) -> None:
+        assert isinstance(data, (str, bytes))
         if self._rate is not None and not self._rate.allows(data, monotonic()):
             self._on_violation(1008, "rate limit")
-            return
-        if self._unread or not self._hand_on(opcode, data):
-            self._unread.append((opcode, data))
-            if len(self._unread) >= READ_AHEAD:
-                self.socket.pause()
+        elif not self.backlog.take(opcode, data):
+            self.socket.pause()
 
-    def _hand_on(self, opcode: int, data: object) -> bool:
-        session = self.session
-        payload = session.message(opcode == TEXT, data)  # type: ignore[arg-type]
-        try:
-            self.sent += 1
-            self.node.route(session.target_pid, session.message_topic, payload, self.pid)
-        except InboxFull:
-            self.sent -= 1
-            session.message_count -= 1
-            target = self.node.processes.get(session.target_pid)
-            assert target is not None
-            target.when_room(self._on_room)
-            return False
-        return True
-
-    def _on_room(self) -> None:
-        while self._unread and self._stage == OPEN:
-            if not self._hand_on(*self._unread[0]):
-                return
-            self._unread.popleft()
+    def read_on(self) -> None:
+        """Read again: the target has room."""
+        # A client that was not read has not been silent.
+        self._pulse.was_seen = True
         if self._stage == OPEN:
             self.socket.resume()
-
-    def _flush_unread(self) -> None:
-        # At the end of the connection the few messages that wait for room go in above the limit:
-        # nothing is lost, and ws.leave comes after the last of them.
-        target = self.node.processes.get(self.session.target_pid)
-        while self._unread and target is not None:
-            opcode, data = self._unread.popleft()
-            payload = self.session.message(opcode == TEXT, data)  # type: ignore[arg-type]
-            self.node.route_surely(target.pid, self.session.message_topic, payload, self.pid)
-        self._unread.clear()
 
     def _on_close(self, code: int, reason: str) -> None:
         if self._stage == CLOSING:
@@ -357,11 +337,6 @@ class Connection(Process):
         """How many frames wait for a client that does not read."""
         return len(self.socket.outbox)
 
-    @property
-    def is_held_up(self) -> bool:
-        """Whether the socket is not read because the target's inbox is full."""
-        return len(self._unread) >= READ_AHEAD
-
     def ping(self, payload: bytes) -> None:
         """Send a protocol ping."""
         self._write(encode(PING, payload))
@@ -370,10 +345,19 @@ class Connection(Process):
         """Send ws.heartbeat each ``interval`` seconds from now on, or no more for None."""
         self._pulse.set_heartbeat(interval)
 
-    def hand_on_unread(self) -> None:
-        """Give what waits for room to the target there is now."""
-        if self._unread:
-            self._on_room()
+    def tell_target(self, topic: str, payload: object) -> None:
+        """Send what no inbox limit may refuse; a target that cannot take it loses it."""
+        try:
+            target = Pid.parse(self.session.target_pid)
+            self.node.route_surely(target, topic, payload, self.pid)
+        except Exception:
+            # The target is a connection itself, and the metadata is no JSON.
+            log.exception("%s: %s was lost on the way to the target", self.pid, topic)
+
+    def break_off(self) -> None:
+        """End because of the error that is being handled: it is ours, and must not spread."""
+        log.exception("%s: handling what the client has sent failed", self.pid)
+        self._fail(1011, "internal error", "internal error")
 
     def fall_silent(self) -> None:
         """End because the client answered no ping."""

@@ -1,78 +1,122 @@
 """gunicorn's gevent workers: handlers that give their sockets away, and draining.
 
-Source: HTTP, "Servers it must run on". gunicorn tells nobody of SIGTERM: a worker's ``alive`` turns
-false, its server closes, and it leaves as soon as it has no request. So draining watches ``alive``
-and holds the worker's ``run`` back until the connections have ended.
+Source: HTTP, "Servers it must run on". gunicorn tells nobody of SIGTERM, of a reload or of
+``max_requests``: a worker's ``alive`` turns false, its server closes, and it leaves as soon as it
+has no request. So draining watches ``alive`` and holds the worker's ``run`` back until the
+connections have ended. The master kills a worker ``graceful_timeout`` after it was told to stop,
+and everything here has to be over by then.
 
 gunicorn is not imported here: this runs without it, too.
 """
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from functools import wraps
 from types import MethodType
 from typing import Any, Protocol
 from weakref import WeakSet
 
 import gevent
+from gevent.event import Event as Flag
 
+from greenrelay.errors import UnsupportedServer
 from greenrelay.transport.handler import RelayHandler
+from greenrelay.transport.server import Listener
 
 log = logging.getLogger("greenrelay.transport")
 
-_STOCK = "geventwebsocket.gunicorn.workers"
 WATCH_INTERVAL = 0.1
+# Of graceful_timeout: what draining may take, and when the processes are told to end. The rest is
+# for their endings.
+DRAIN_SHARE = 0.7
+SERVE_SHARE = 0.8
+
+_GEVENT = "gunicorn.workers.ggevent"
+_STOCK = "geventwebsocket.gunicorn.workers"
+_BLOCKING = tuple(f"gunicorn.workers.{name}" for name in ("sync", "gthread", "gtornado", "gasgi"))
+_DRAINS = "greenrelay_drains"
 
 
 class Application(Protocol):
     """What a worker serves and has to stop."""
 
+    @property
+    def addresses(self) -> Sequence[str]:
+        """Where it would listen if gunicorn did not."""
+
     def start(self) -> None:
         """Start what runs beside the requests, once."""
 
+    def drain(self, *, at_most: float) -> None:
+        """Close the connections; may wait ``at_most`` seconds."""
+
     def stop(self) -> None:
-        """Drain the connections and end all processes; may wait."""
+        """Drain, then end all processes; may wait."""
 
 
+# An application knows nothing of the worker that will serve it, nor the other way round.
 _applications: WeakSet[Application] = WeakSet()
 
 
 def serve_with_workers(application: Application) -> None:
-    """Have ``application`` stopped by the gunicorn worker it runs in, if it runs in one.
+    """Have ``application`` started and stopped by the gunicorn worker it runs in, if it is in one.
 
-    Where gevent-websocket's worker is in use, its class gets our handler, which leaves the
-    handshake to the application, and drains.
+    The workers' classes get our handler, which leaves the handshake to the application, and
+    drain. Raises UnsupportedServer in a worker that is not gevent's.
     """
+    workers = sys.modules.get(_GEVENT)
+    if workers is None:
+        _refuse_blocking_workers()
+    else:
+        _adapt(workers, sys.modules.get(_STOCK))
     _applications.add(application)
-    module = sys.modules.get(_STOCK)
-    if module is not None and not issubclass(
-        module.GeventWebSocketWorker.wsgi_handler, RelayHandler
-    ):
-        worker = module.GeventWebSocketWorker
-        worker.wsgi_handler = handler_for(worker.__base__.wsgi_handler)
-        worker.run = draining(worker.run)
+
+
+def _refuse_blocking_workers() -> None:
+    for name in _BLOCKING:
+        if name in sys.modules:
+            raise refusal(name.rpartition(".")[2])
+
+
+def refusal(worker: str) -> UnsupportedServer:
+    """Return the error for a worker class, which gunicorn prints without a traceback."""
+    errors: Any = sys.modules["gunicorn.errors"]
+    made: UnsupportedServer = type(
+        "UnsupportedServer", (UnsupportedServer, errors.AppImportError), {}
+    )(f"gunicorn's worker {worker}")
+    return made
+
+
+def _adapt(workers: Any, stock: Any) -> None:
+    pywsgi_worker = workers.GeventPyWSGIWorker
+    if not issubclass(pywsgi_worker.wsgi_handler, RelayHandler):
+        pywsgi_worker.wsgi_handler = handler_for(pywsgi_worker.wsgi_handler)
+        pywsgi_worker.server_class = server_for(pywsgi_worker.server_class)
+    if stock is not None:
+        stock.GeventWebSocketWorker.wsgi_handler = pywsgi_worker.wsgi_handler
+    workers.GeventWorker.run = draining(workers.GeventWorker.run)
 
 
 def handler_for(base: Any) -> Any:
     """Return RelayHandler on top of gunicorn's own pywsgi handler, with its access log."""
+    if issubclass(base, RelayHandler):
+        return base
     return type("GunicornHandler", (RelayHandler, base), {"log_request": base.log_request})
 
 
-def drain_when_stopped(worker: Any) -> None:
-    """Let one worker start its applications now and drain when it stops (``post_worker_init``).
+def server_for(base: Any) -> Any:
+    """Return Listener on top of gunicorn's own pywsgi server."""
+    return base if issubclass(base, Listener) else type("GunicornServer", (Listener, base), {})
 
-    Raises RuntimeError for a worker class that is not gevent's.
-    """
-    if not isinstance(getattr(worker, "wsgi", None), object) or not hasattr(worker, "timeout_ctx"):
-        raise RuntimeError(
-            f"worker class {type(worker).__name__} is not gevent's: a relay would block it; "
-            "use gunicorn -k greenrelay.gunicorn.Worker"
-        )
+
+def drain_when_stopped(worker: Any) -> None:
+    """Let one worker start its applications now and drain when it stops (``post_worker_init``)."""
     start_applications()
-    if not hasattr(type(worker).run, "__wrapped__"):
+    if not any(hasattr(vars(each).get("run"), _DRAINS) for each in type(worker).__mro__):
         worker.run = MethodType(draining(type(worker).run), worker)
 
 
@@ -84,23 +128,67 @@ def start_applications() -> None:
 
 def draining(run: Callable[[Any], object]) -> Callable[[Any], object]:
     """Return a worker's ``run`` that drains when the worker is told to stop."""
+    if hasattr(run, _DRAINS):
+        return run
 
     @wraps(run)
     def drained_run(worker: Any) -> object:
+        _say_what_is_ignored(worker)
         start_applications()
-        stopping = gevent.spawn(_stop_when_told, worker)
+        _count_requests(worker)
+        is_served = Flag()
+        stopping = gevent.spawn(_stop_when_told, worker, is_served)
         try:
             return run(worker)
         finally:
+            worker.alive = False
+            is_served.set()
             while not stopping.ready():
-                worker.notify()
+                # It exits when the master has gone, and then nobody waits for a sign of life.
+                with contextlib.suppress(SystemExit):
+                    worker.notify()
                 stopping.join(1.0)
 
+    setattr(drained_run, _DRAINS, True)
     return drained_run
 
 
-def _stop_when_told(worker: Any) -> None:
+def _say_what_is_ignored(worker: Any) -> None:
+    for application in tuple(_applications):
+        for address in application.addresses:
+            worker.log.info("greenrelay: gunicorn listens; %s and its TLS are not used", address)
+
+
+def _stop_when_told(worker: Any, is_served: Flag) -> None:
     while worker.alive:
         gevent.sleep(WATCH_INTERVAL)
-    stopping = [gevent.spawn(application.stop) for application in _applications]
-    gevent.joinall(stopping, timeout=worker.cfg.graceful_timeout)
+    grace = worker.cfg.graceful_timeout
+    stopping = [
+        gevent.spawn(_stop, application, grace, is_served) for application in tuple(_applications)
+    ]
+    gevent.joinall(stopping, timeout=grace)
+
+
+def _stop(application: Application, grace: float, is_served: Flag) -> None:
+    with gevent.Timeout(grace * SERVE_SHARE, False):
+        application.drain(at_most=grace * DRAIN_SHARE)
+        # Requests that have begun may still need their processes.
+        is_served.wait()
+    application.stop()
+
+
+def _count_requests(worker: Any) -> None:
+    """Let ``max_requests`` hold for the workers that serve with pywsgi, too."""
+    if worker.server_class is None or not worker.cfg.max_requests:
+        return
+    serve = worker.wsgi
+
+    def counted(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        worker.nr += 1
+        if worker.nr >= worker.max_requests and worker.alive:
+            worker.log.info("Autorestarting worker after current request.")
+            worker.alive = False
+        answer: Iterable[bytes] = serve(environ, start_response)
+        return answer
+
+    worker.wsgi = counted

@@ -4,31 +4,68 @@ Source: HTTP, "Servers it must run on". gevent-websocket's handler shakes hands 
 application runs; this one leaves a callable in the environ that gives the socket away once the
 application wants it. ``environ["wsgi.websocket"]`` is there as well for code written for
 gevent-websocket: it shakes hands on first use.
+
+A handler tells its server, a ``greenrelay.transport.server.Listener``, when it waits for another
+request and when it has become a WebSocket of the old way, so that both can be told of the end.
 """
 
 from __future__ import annotations
 
+import contextlib
+import socket as std_socket
 from collections.abc import Callable
 from typing import Any
 
-from gevent.pywsgi import WSGIHandler
+from gevent.pywsgi import Input, WSGIHandler
 from geventwebsocket.exceptions import WebSocketError
 from geventwebsocket.handler import WebSocketHandler
 
 from greenrelay.transport.upgrade import TAKE_OVER, TakenOver, detach, read_buffered
+from greenrelay.websocket.frames import CLOSE, close_payload
 from greenrelay.websocket.handshake import check, wants_websocket
+
+GOING_AWAY = close_payload(1012, "drain")
 
 
 class RelayHandler(WebSocketHandler):  # type: ignore[misc]
     """A pywsgi handler whose sockets a relay can take; also the door of gevent-websocket."""
 
     socket: Any
+    server: Any
+    wsgi_input: Any
+    is_upgraded = False
+
+    # between requests
+
+    def read_requestline(self) -> str:
+        """Wait for the next request; "" ends the connection."""
+        waiting = getattr(self.server, "waiting", None)
+        if waiting is None:
+            return str(super().read_requestline())
+        if self.server.closed:
+            return ""
+        waiting.add(self)
+        try:
+            return str(super().read_requestline())
+        finally:
+            waiting.discard(self)
+
+    def hang_up(self) -> None:
+        """End a connection that waits for its next request."""
+        with contextlib.suppress(OSError):
+            self.socket.shutdown(std_socket.SHUT_RD)
+
+    # one request
 
     def get_environ(self) -> dict[str, Any]:
         """Return the environ with the way to the socket in it."""
         environ: dict[str, Any] = super().get_environ()
         upgrade = environ.get("HTTP_UPGRADE", "")
         if wants_websocket(upgrade, environ.get("HTTP_CONNECTION", "")):
+            # pywsgi hands out the bare socket file here, and a view that reads the body of its
+            # request would wait for the client to close. take_over uses the file itself.
+            environ["wsgi.input"] = self.wsgi_input
+            environ["wsgi.input_terminated"] = True
             environ[TAKE_OVER] = self.take_over
             environ["wsgi.websocket"] = LateWebSocket(self)
             environ["wsgi.websocket_version"] = environ.get("HTTP_SEC_WEBSOCKET_VERSION", "")
@@ -36,12 +73,14 @@ class RelayHandler(WebSocketHandler):  # type: ignore[misc]
 
     def run_application(self) -> None:
         """Run the application; whether there is an upgrade is up to it."""
+        # The application may take it out of its environ, which is the same object.
+        late = self.environ.get("wsgi.websocket")
         try:
             WSGIHandler.run_application(self)
         finally:
-            late = self.environ.pop("wsgi.websocket", None)
-            if late is not None and late.is_open:
-                late.close()
+            self.environ.pop("wsgi.websocket", None)
+            if late is not None:
+                late.leave()
 
     def start_response(
         self, status: str, headers: list[tuple[str, str]], exc_info: Any = None
@@ -49,8 +88,15 @@ class RelayHandler(WebSocketHandler):  # type: ignore[misc]
         """Start the HTTP response; after a handshake there is none any more."""
         if self.is_upgraded:
             return lambda data: None
-        writer: Callable[[bytes], object] = super().start_response(status, headers, exc_info)
-        return writer
+        # Not gevent-websocket's own, which takes every answer to an upgrade request for a 101.
+        return WSGIHandler.start_response(self, status, headers, exc_info)
+
+    def finalize_headers(self) -> None:
+        """Complete the headers; a server that has closed says that this was the last response."""
+        super().finalize_headers()
+        if getattr(self.server, "closed", False) and self.code != 101:
+            self.close_connection = True
+            self.response_headers.append((b"Connection", b"close"))
 
     def process_result(self) -> None:
         """Write the HTTP response; after a handshake there is none any more."""
@@ -60,10 +106,20 @@ class RelayHandler(WebSocketHandler):  # type: ignore[misc]
         else:
             super().process_result()
 
-    @property
-    def is_upgraded(self) -> bool:
-        """Whether the request has become a WebSocket."""
-        return getattr(self, "_upgraded", False)
+    def log_request(self) -> None:
+        """Log the request the way the server does, an upgrade too."""
+        WSGIHandler.log_request(self)
+
+    def format_request(self) -> str:
+        """Return the line of the access log; the logger adds the time."""
+        client = self.client_address
+        host = client[0] if isinstance(client, tuple) else client
+        status = (self._orig_status or self.status or "000").split()[0]
+        took = (self.time_finish or self.time_start) - self.time_start
+        size = self.response_length or "-"
+        return f'{host or "-"} "{self.requestline or ""}" {status} {size} {took * 1000:.1f}ms'
+
+    # upgrades
 
     def take_over(self) -> TakenOver:
         """Give the socket away: to the server the request is over, answered with 101."""
@@ -87,22 +143,25 @@ class RelayHandler(WebSocketHandler):  # type: ignore[misc]
             raise WebSocketError(refusal.reason)
         late = environ.get("wsgi.websocket")
         self.upgrade_connection()
+        self._prepare_response()
         environ["wsgi.websocket"] = late
         self.write(b"")
         self._mark_upgraded()
         return self.websocket
 
-    def log_request(self) -> None:
-        """Log the request the way the server does, an upgrade too."""
-        WSGIHandler.log_request(self)
-
     def _mark_upgraded(self) -> None:
-        self._upgraded = True
+        self.is_upgraded = True
         self.close_connection = True
         self.headers_sent = True
-        self.status = "101 Switching Protocols"
+        self.status = self._orig_status = "101 Switching Protocols"
         self.code = 101
-        self.response_headers: list[tuple[str, str]] = []
+        self.response_headers: list[tuple[bytes, bytes]] = []
+        # There is no body to be read to its end, nor anything that could be read.
+        self.wsgi_input = Input(self.rfile, 0)
+
+    def _send_error_response_if_possible(self, error_code: int) -> None:
+        if not self.is_upgraded:
+            super()._send_error_response_if_possible(error_code)
 
 
 class LateWebSocket:
@@ -112,12 +171,20 @@ class LateWebSocket:
         self._handler = handler
         self._socket: Any = None
 
-    @property
-    def is_open(self) -> bool:
-        """Whether the handshake was made and the socket is not closed since."""
-        return self._socket is not None and not self._socket.closed
-
     def __getattr__(self, name: str) -> Any:
         if self._socket is None:
             self._socket = self._handler.shake_hands()
+            getattr(self._handler.server, "websockets", set()).add(self)
         return getattr(self._socket, name)
+
+    def go_away(self) -> None:
+        """Tell the client that the server stops; its answer ends the view's ``receive``."""
+        # WebSocket.close drops the code, and would let nobody read the answer.
+        with contextlib.suppress(WebSocketError, OSError, TypeError):
+            self._socket.send_frame(GOING_AWAY, CLOSE)
+
+    def leave(self) -> None:
+        """The view has returned: close what it has not closed."""
+        getattr(self._handler.server, "websockets", set()).discard(self)
+        if self._socket is not None and not self._socket.closed:
+            self._socket.close()

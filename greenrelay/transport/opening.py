@@ -8,7 +8,8 @@ client reads whatever the target sends.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from time import monotonic
 from typing import Protocol as Structure
 
@@ -21,10 +22,11 @@ from greenrelay.relay.rate import Rate
 from greenrelay.relay.session import Session
 from greenrelay.runtime.host import Host
 from greenrelay.runtime.node import Node
+from greenrelay.runtime.scheduler import EXITING
 from greenrelay.transport.connection import Connection
 from greenrelay.transport.drain import Connections
 from greenrelay.transport.socket import ClientSocket
-from greenrelay.transport.upgrade import Environ, Upgrade, take_over
+from greenrelay.transport.upgrade import Environ, TakenOver, Upgrade, has_left, take_over
 from greenrelay.websocket.handshake import (
     choose_subprotocol,
     offered_subprotocols,
@@ -54,6 +56,22 @@ class Limits(Structure):
     def rate_bytes(self) -> int: ...  # noqa: D102
     @property
     def subprotocols(self) -> tuple[str, ...]: ...  # noqa: D102
+    @property
+    def drain_code(self) -> int: ...  # noqa: D102
+    @property
+    def drain_period(self) -> float: ...  # noqa: D102
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """An upgrade that was answered; without ``is_joined`` its client had left by then.
+
+    ``leave()`` is what the WSGI application returns at the very end: it may wait for the end of
+    the socket.
+    """
+
+    is_joined: bool
+    leave: Callable[[], Iterable[bytes]]
 
 
 class Opening:
@@ -72,19 +90,23 @@ class Opening:
         target: Pid,
         limits: Limits,
         headers: Iterable[tuple[str, str]],
-    ) -> list[bytes] | None:
+    ) -> Opened | None:
         """Upgrade the request and start its connection.
 
-        ``headers`` of the view's response go along with the 101. Returns what the WSGI
-        application answers to its server, once it may; None, with nothing sent, when the target
-        is gone. Raises UnsupportedServer, and StopIteration where that is the server's way.
+        ``headers`` of the view's response go along with the 101. Returns None, with nothing sent,
+        when the target is gone. Raises UnsupportedServer, OSError for a socket that is closed,
+        and ValueError for a header that cannot be sent.
         """
-        if target not in self._node.processes or self._connections.is_draining:
+        process = self._node.processes.get(target)
+        if process is None or process.state >= EXITING:
             return None
         supported = command.subprotocols or limits.subprotocols
         chosen = choose_subprotocol(offered_subprotocols(upgrade.subprotocols), supported)
         head = response_head(upgrade.key, subprotocol=chosen, headers=headers)
         taken = take_over(environ)
+        if has_left(taken):
+            taken.sock.close()
+            return Opened(False, taken.leave)
         connection = self._make(upgrade, command, target, limits, chosen)
         closed = Flag()
         socket = ClientSocket(
@@ -95,10 +117,10 @@ class Opening:
             on_closed=closed.set,
         )
         self._connections.add(connection)
-        connection.attach(socket, head, command.heartbeat_interval, taken.buffered)
-        if not taken.is_detached:
-            closed.wait()
-        return taken.leave()
+        is_joined = connection.attach(socket, head, command.heartbeat_interval, taken.buffered)
+        if taken.is_detached:
+            return Opened(is_joined, taken.leave)
+        return Opened(is_joined, lambda: _leave_when(closed, connection, taken))
 
     def _make(
         self,
@@ -128,4 +150,16 @@ class Opening:
             ping_interval=limits.ping_interval,
             ping_timeout=limits.ping_timeout,
             rate=rate,
+            drain_code=limits.drain_code,
+            drain_period=limits.drain_period,
         )
+
+
+def _leave_when(closed: Flag, connection: Connection, taken: TakenOver) -> Iterable[bytes]:
+    try:
+        closed.wait()
+    except BaseException:
+        # The server ends this greenlet and then closes the socket: it must not be read any more.
+        connection.abandon()
+        raise
+    return taken.leave()

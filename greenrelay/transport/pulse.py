@@ -37,7 +37,7 @@ class Pulse:
     )
 
     def __init__(self, connection: Connection, ping_interval: float, ping_timeout: float) -> None:
-        self._connection = connection
+        self._connection: Connection | None = connection
         self._ping_interval = ping_interval
         self._ping_timeout = ping_timeout
         self._heartbeat: Heartbeat | None = None
@@ -55,8 +55,8 @@ class Pulse:
             self._ping_in(self._ping_interval * random.uniform(0.9, 1.0))
 
     def stop(self) -> None:
-        """End all timers."""
-        self._heartbeat = None
+        """End all timers and let go of the connection: what is over is freed at once."""
+        self._heartbeat = self._connection = None
         for timer in (self._beat_timer, self._ping_timer):
             if timer is not None:
                 timer.cancel()
@@ -68,10 +68,10 @@ class Pulse:
             self._beat_timer.cancel()
             self._beat_timer = None
         self._heartbeat = None
-        if interval:
-            opened_at = self._connection.opened_at
-            self._heartbeat = Heartbeat(self._connection.pid, interval, opened_at)
-            self._beat_in(interval)
+        connection = self._connection
+        if interval and connection is not None:
+            self._heartbeat = Heartbeat(connection.pid, interval, connection.opened_at)
+            self._beat_timer = connection.node.timers.call_after(interval, self._beat)
 
     def on_pong(self, payload: object) -> None:
         """Measure the round trip, if this answers the last ping."""
@@ -79,12 +79,9 @@ class Pulse:
             self.rtt = monotonic() - self._sent_at
             self._sent_at = None
 
-    def _beat_in(self, delay: float) -> None:
-        self._beat_timer = self._connection.node.timers.call_after(delay, self._beat)
-
     def _beat(self) -> None:
         heartbeat, connection = self._heartbeat, self._connection
-        if heartbeat is None:
+        if heartbeat is None or connection is None:
             return
         session = connection.session
         now = monotonic()
@@ -95,27 +92,32 @@ class Pulse:
             rtt=self.rtt,
             queued=connection.depth(),
         )
+        self._beat_timer = connection.node.timers.call_after(heartbeat.due_at - now, self._beat)
         try:
             connection.node.route(session.target_pid, "ws.heartbeat", payload, connection.pid)
         except InboxFull:
             log.debug("%s: a heartbeat found the inbox of its target full", connection.pid)
-        self._beat_in(heartbeat.due_at - now)
 
     def _ping_in(self, delay: float) -> None:
-        self._ping_timer = self._connection.node.timers.call_after(delay, self._ping)
+        if self._connection is not None:
+            self._ping_timer = self._connection.node.timers.call_after(delay, self._ping)
 
     def _ping(self) -> None:
+        connection = self._connection
+        if connection is None:
+            return
         self._number += 1
         self.was_seen = False
         self._sent_at = monotonic()
-        self._ping_timer = self._connection.node.timers.call_after(
-            self._ping_timeout, self._on_pong_due
-        )
-        self._connection.ping(self._number.to_bytes(4))
+        self._ping_timer = connection.node.timers.call_after(self._ping_timeout, self._on_pong_due)
+        connection.ping(self._number.to_bytes(4))
 
     def _on_pong_due(self) -> None:
+        connection = self._connection
+        if connection is None:
+            return
         # While the target is slow the socket is not read, so silence says nothing of the client.
-        if self.was_seen or self._connection.is_held_up:
+        if self.was_seen or connection.backlog.is_full:
             self._ping_in(max(0.0, self._ping_interval - self._ping_timeout))
         else:
-            self._connection.fall_silent()
+            connection.fall_silent()

@@ -5,27 +5,62 @@ Source: HTTP, "Servers it must run on", first row.
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import socket as std_socket
+import ssl
 import stat
 from typing import Any
 
+import gevent
 from gevent import pywsgi
 from gevent import socket as gevent_socket
+from gevent.pool import Pool
 
-from greenrelay.transport.handler import RelayHandler
+from greenrelay.transport.handler import LateWebSocket, RelayHandler
 
+log = logging.getLogger("greenrelay.transport")
 access_log = logging.getLogger("greenrelay.access")
 error_log = logging.getLogger("greenrelay.http")
 BACKLOG = 2048
+
+
+class Listener(pywsgi.WSGIServer):
+    """pywsgi's server, which lets its clients go when it closes.
+
+    pywsgi itself would leave a kept-alive connection waiting for a request that never comes.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        self.waiting: set[RelayHandler] = set()
+        self.websockets: set[LateWebSocket] = set()
+        super().__init__(*args, **kwargs)
+
+    def close(self) -> None:
+        """Accept no connection any more; requests that have begun go on."""
+        super().close()
+        for handler in tuple(self.waiting):
+            handler.hang_up()
+        for websocket in tuple(self.websockets):
+            gevent.spawn(websocket.go_away)
+
+    def wrap_socket_and_handle(self, client_socket: Any, address: Any) -> Any:
+        """Do the TLS handshake and serve; a client that fails at the handshake is not our error."""
+        try:
+            return super().wrap_socket_and_handle(client_socket, address)
+        except (ssl.SSLError, ConnectionError) as error:
+            log.info("%s: connection lost: %s", address[0] if address else "-", error)
+            client_socket.close()
+            return None
 
 
 class Server:
     """Serves one WSGI application on one address: ``host`` and ``port``, or a Unix ``path``.
 
     ``port`` 0 is any free one; ``url`` tells which after ``start``. With ``certificate`` and
-    ``key``, paths of PEM files, it speaks TLS.
+    ``key``, paths of PEM files, it speaks TLS. Raises OSError, of which ssl.SSLError is one, for
+    files that are not there or do not fit.
     """
 
     def __init__(
@@ -42,15 +77,21 @@ class Server:
         self._host = host
         self._port = port
         self._path = path
-        self._tls: Any = {"certfile": certificate, "keyfile": key} if certificate else {}
+        self._inode = 0
+        self._tls: dict[str, Any] = {}
+        if certificate is not None:
+            context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+            context.load_cert_chain(certificate, key)
+            self._tls["ssl_context"] = context
         self._server: Any = None
 
     def start(self) -> None:
         """Listen and serve; raises OSError when the address is not to be had."""
-        self._server = pywsgi.WSGIServer(
-            _listen_unix(self._path) if self._path else (self._host, self._port),
+        self._server = Listener(
+            self._listen_unix() if self._path else (self._host, self._port),
             self._application,
             backlog=None if self._path else BACKLOG,
+            spawn=Pool(),
             handler_class=RelayHandler,
             log=access_log,
             error_log=error_log,
@@ -72,25 +113,47 @@ class Server:
         """Accept no connection any more; requests that have begun go on."""
         self._server.close()
         if self._path:
-            _remove_socket(self._path)
+            self._remove_path()
 
     def stop(self, timeout: float) -> None:
         """Wait up to ``timeout`` seconds for requests that have begun, then end them."""
         self._server.stop(timeout=timeout)
 
+    def _listen_unix(self) -> Any:
+        _remove_dead_socket(self._path)
+        listener = gevent_socket.socket(std_socket.AF_UNIX, std_socket.SOCK_STREAM)
+        try:
+            listener.bind(self._path)
+        except OSError:
+            listener.close()
+            raise
+        listener.listen(BACKLOG)
+        self._inode = os.stat(self._path).st_ino
+        return listener
 
-def _listen_unix(path: str) -> Any:
-    _remove_socket(path)
-    listener = gevent_socket.socket(std_socket.AF_UNIX, std_socket.SOCK_STREAM)
-    listener.bind(path)
-    listener.listen(BACKLOG)
-    return listener
+    def _remove_path(self) -> None:
+        # Another server may have taken the path over by now.
+        try:
+            if os.stat(self._path).st_ino == self._inode:
+                os.unlink(self._path)
+        except FileNotFoundError:
+            return
 
 
-def _remove_socket(path: str) -> None:
-    # What a killed server has left behind; anything else that lies there is not ours to remove.
+def _remove_dead_socket(path: str) -> None:
+    """Remove the socket a killed server has left behind; raises OSError for one that lives.
+
+    Anything else that lies there is not ours to remove.
+    """
     try:
-        if stat.S_ISSOCK(os.stat(path).st_mode):
-            os.unlink(path)
+        if not stat.S_ISSOCK(os.stat(path).st_mode):
+            return
     except FileNotFoundError:
         return
+    with std_socket.socket(std_socket.AF_UNIX, std_socket.SOCK_STREAM) as probe:
+        try:
+            probe.connect(path)
+        except ConnectionRefusedError:
+            os.unlink(path)
+            return
+    raise OSError(errno.EADDRINUSE, os.strerror(errno.EADDRINUSE))

@@ -121,9 +121,14 @@ class ClientSocket:
 
     def write_last(self, data: bytes) -> None:
         """Write or queue ``data``, which a full outbox must not refuse: a close frame."""
-        self.outbox.limit_messages += 1
-        self.outbox.limit_bytes += len(data)
-        self.write(data)
+        outbox = self.outbox
+        outbox.limit_messages += 1
+        outbox.limit_bytes += len(data)
+        try:
+            self.write(data)
+        finally:
+            outbox.limit_messages -= 1
+            outbox.limit_bytes -= len(data)
 
     def finish(self) -> None:
         """Write what waits, say that no more comes, wait a moment for the client, close."""

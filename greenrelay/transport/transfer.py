@@ -14,6 +14,7 @@ from greenrelay.core.pid import Pid
 from greenrelay.errors import InvalidRelayCommand, UnknownName
 from greenrelay.relay.command import RelayControl, parse_control
 from greenrelay.runtime.process import Process
+from greenrelay.runtime.scheduler import EXITING
 
 if TYPE_CHECKING:
     from greenrelay.transport.connection import Connection
@@ -37,20 +38,32 @@ def control(connection: Connection, message: Message) -> None:
             raise InvalidRelayCommand("target_pid", wanted.target_pid, rule, "ws.control")
     session = connection.session
     if target is not None and target.pid != session.target_pid:
-        _leave(connection)
+        leave_target(connection, "transfer", None, True)
         _set_options(connection, wanted)
         session.target_pid = target.pid
-        _join(connection, target.pid)
+        connection.node.monitor(connection, target.pid)
+        connection.tell_target("ws.join", session.join("transfer"))
+        connection.backlog.hand_on_soon()
     else:
         _set_options(connection, wanted)
     _tell(connection, message.sender, "done", session.target_pid)
 
 
+def leave_target(connection: Connection, reason: str, code: int | None, clean: bool) -> None:
+    """Monitor the target no more and send it ws.leave."""
+    node, session = connection.node, connection.session
+    for ref in node.topology.refs(connection.pid, Pid.parse(session.target_pid)):
+        node.topology.unmonitor(ref)
+    connection.tell_target("ws.leave", session.leave(reason, code, clean))
+
+
 def _find(connection: Connection, dest: str) -> Process | None:
     try:
-        return connection.node.find(dest)
+        process = connection.node.find(dest)
     except UnknownName:
         return None
+    # One that was told to end takes no ws.join any more.
+    return process if process is not None and process.state < EXITING else None
 
 
 def _set_options(connection: Connection, wanted: RelayControl) -> None:
@@ -61,21 +74,6 @@ def _set_options(connection: Connection, wanted: RelayControl) -> None:
         session.message_topic = wanted.message_topic
     if wanted.has_heartbeat:
         connection.set_heartbeat(wanted.heartbeat_interval)
-
-
-def _leave(connection: Connection) -> None:
-    node, session = connection.node, connection.session
-    old = Pid.parse(session.target_pid)
-    for ref in node.topology.refs(connection.pid, old):
-        node.topology.unmonitor(ref)
-    node.route_surely(old, "ws.leave", session.leave("transfer", None, True), connection.pid)
-
-
-def _join(connection: Connection, new: Pid) -> None:
-    node = connection.node
-    node.monitor(connection, new)
-    node.route_surely(new, "ws.join", connection.session.join("transfer"), connection.pid)
-    connection.hand_on_unread()
 
 
 def _tell(

@@ -7,8 +7,10 @@ is taken from the server only once the handler has answered and all checks have 
 
 from __future__ import annotations
 
+import errno
+import socket as std_socket
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,7 +26,10 @@ TAKE_OVER = "greenrelay.take_over"
 
 @dataclass(slots=True)
 class Upgrade:
-    """An upgrade request that was set aside; header values are text, "" where there was none."""
+    """An upgrade request that was set aside; header values are text, "" where there was none.
+
+    ``has_place`` says that a place among the connections is reserved for it.
+    """
 
     method: str
     http_version: str
@@ -36,6 +41,7 @@ class Upgrade:
     remote_addr: str
     is_supported: bool
     acceptance: object = None
+    has_place: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +56,18 @@ class TakenOver:
     sock: Any
     buffered: bytes
     is_detached: bool
-    leave: Callable[[], list[bytes]]
+    leave: Callable[[], Iterable[bytes]]
+
+
+class Left:
+    """What the application answers where the server must not write after it.
+
+    An error that says the client is gone makes pywsgi and gunicorn write their line in the access
+    log, leave the socket alone and read no further request.
+    """
+
+    def __iter__(self) -> Iterator[bytes]:
+        raise BrokenPipeError(errno.EPIPE, "this connection is a WebSocket now")
 
 
 def set_aside(environ: Environ) -> Upgrade | None:
@@ -59,6 +76,10 @@ def set_aside(environ: Environ) -> Upgrade | None:
         return None
     environ.pop("HTTP_UPGRADE")
     environ.pop("HTTP_CONNECTION")
+    if not environ.get("wsgi.input_terminated", True):
+        # Werkzeug looks only whether the key is there, and a view that reads the body of an
+        # upgrade request would wait for the client to close.
+        environ.pop("wsgi.input_terminated")
     upgrade = Upgrade(
         method=environ["REQUEST_METHOD"],
         http_version=environ.get("SERVER_PROTOCOL", "HTTP/1.1"),
@@ -66,7 +87,7 @@ def set_aside(environ: Environ) -> Upgrade | None:
         key=environ.get("HTTP_SEC_WEBSOCKET_KEY", ""),
         origin=environ.get("HTTP_ORIGIN"),
         subprotocols=environ.get("HTTP_SEC_WEBSOCKET_PROTOCOL", ""),
-        path=environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", ""),
+        path=_text(environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", "")),
         remote_addr=environ.get("REMOTE_ADDR", ""),
         is_supported=_way(environ) is not None,
     )
@@ -80,6 +101,24 @@ def take_over(environ: Environ) -> TakenOver:
     if way is None:
         raise UnsupportedServer(str(environ.get("SERVER_SOFTWARE") or "this WSGI server"))
     return way(environ)
+
+
+def has_left(taken: TakenOver) -> bool:
+    """Whether the client has closed its side already; TLS does not tell."""
+    raw = getattr(taken.sock, "_sock", None)
+    if taken.buffered or raw is None or isinstance(taken.sock, ssl.SSLSocket):
+        return False
+    try:
+        return not raw.recv(1, std_socket.MSG_PEEK | std_socket.MSG_DONTWAIT)
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True
+
+
+def _text(wsgi_text: str) -> str:
+    # WSGI hands over the bytes of a path as Latin-1.
+    return wsgi_text.encode("latin-1", "replace").decode("utf-8", "replace")
 
 
 def _way(environ: Environ) -> Callable[[Environ], TakenOver] | None:
@@ -99,20 +138,20 @@ def _from_our_handler(environ: Environ) -> TakenOver:
 
 
 def _from_gunicorn(environ: Environ) -> TakenOver:
-    # gunicorn's own HTTP parser has read the request; StopIteration, raised outside of Flask's
-    # error handling, is its way to be told that the socket is somebody else's now.
+    # gunicorn's own HTTP parser has read the request.
     unreader = environ["wsgi.input"].reader.unreader
     take_buffered = getattr(unreader, "take_buffered", None)
     buffered = take_buffered() if take_buffered else unreader.buf.getvalue()
     sock, is_detached = detach(environ["gunicorn.socket"])
-    return TakenOver(sock, buffered, is_detached, _stop_iteration)
+    return TakenOver(sock, buffered, is_detached, Left)
 
 
 def _from_pywsgi(environ: Environ) -> TakenOver:
     rfile = environ["wsgi.input"]
     sock = rfile.raw._sock
     buffered = read_buffered(rfile, sock)
-    return TakenOver(sock, buffered, False, lambda: _shut(sock))
+    sock, is_detached = detach(sock)
+    return TakenOver(sock, buffered, is_detached, Left)
 
 
 def detach(sock: Any) -> tuple[Any, bool]:
@@ -133,13 +172,3 @@ def read_buffered(rfile: Any, sock: Any) -> bytes:
         return b""
     finally:
         sock.settimeout(timeout)
-
-
-def _stop_iteration() -> list[bytes]:
-    raise StopIteration
-
-
-def _shut(sock: Any) -> list[bytes]:
-    # Without this the server would read the next request from the socket.
-    sock.close()
-    return []

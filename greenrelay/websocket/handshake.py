@@ -93,6 +93,11 @@ def choose_subprotocol(offered: Sequence[str], supported: Sequence[str]) -> str 
     return next((name for name in supported if name in offered), None)
 
 
+def is_token(name: str) -> bool:
+    """Whether ``name`` can be a subprotocol's: RFC 6455, section 4.1."""
+    return _TOKEN.fullmatch(name) is not None
+
+
 def response_head(
     key: str, *, subprotocol: str | None = None, headers: Iterable[tuple[str, str]] = ()
 ) -> bytes:

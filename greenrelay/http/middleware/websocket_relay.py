@@ -19,28 +19,30 @@ from werkzeug.wrappers import Response
 from greenrelay.config.options import boolean as boolean_option
 from greenrelay.config.options import duration, integer, option, read_options, size, text_list
 from greenrelay.core.pid import Pid
-from greenrelay.errors import ConfigError, InvalidRelayCommand, UnsupportedServer
+from greenrelay.errors import ConfigError, InvalidCloseCode, InvalidRelayCommand, UnsupportedServer
 from greenrelay.http.relay_response import (
     HEADER,
+    RETRY_AFTER,
     Acceptance,
     cancel_orphan,
     find_target,
+    going_away,
     gone,
     refusal_response,
     refuse,
 )
 from greenrelay.http.state import state_of
-from greenrelay.relay.command import RelayCommand, parse_command
+from greenrelay.relay.command import parse_command
 from greenrelay.relay.origin import OriginPolicy, parse_origins
 from greenrelay.runtime.current import current_process
 from greenrelay.transport.upgrade import UPGRADE, Upgrade
-from greenrelay.websocket.handshake import NOT_AN_UPGRADE, check
+from greenrelay.websocket.frames import is_sendable_code
+from greenrelay.websocket.handshake import NOT_AN_UPGRADE, check, is_token
 
 log = logging.getLogger("greenrelay.http")
 
 View = TypeVar("View", bound=Callable[..., Any])
 MARK = "greenrelay_relays"
-RETRY_AFTER = (("Retry-After", "2"),)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +72,11 @@ class RelayOptions:
                 f"wsrelay.ping.timeout is {self.ping_timeout:g} s; it must not be above "
                 f"wsrelay.ping.interval, {self.ping_interval:g} s"
             )
+        if not is_sendable_code(self.drain_code):
+            raise ValueError(f"wsrelay.drain.code: {InvalidCloseCode(self.drain_code)}")
+        for name in self.subprotocols:
+            if not is_token(name):
+                raise ValueError(f"wsrelay.subprotocols: {name!r} has a space or a separator in it")
         policy = parse_origins(self.allowed_origins, require_origin=self.require_origin)
         if policy.allows_all:
             log.warning(
@@ -123,21 +130,18 @@ def _check(upgrade: Upgrade, options: RelayOptions) -> Response | None:
     if not options.origins.allows(upgrade.origin, scheme=request.scheme, host=request.host):
         _log_origin(upgrade, options)
         return refuse(403, "This origin may not connect.")
-    connections = state_of(current_app).connections
-    if connections.is_draining:
-        return refuse(503, "The server is going away.", RETRY_AFTER)
-    if options.max_connections and len(connections) >= options.max_connections:
-        log.warning(
-            "%s: refused, %d of %d wsrelay.max.connections are open",
-            upgrade.path,
-            len(connections),
-            options.max_connections,
-        )
-        return refuse(503, "The server has no place for another connection.", RETRY_AFTER)
     if not upgrade.is_supported:
         server = request.environ.get("SERVER_SOFTWARE") or "this WSGI server"
         log.error("%s: %s", upgrade.path, UnsupportedServer(server))
         return refuse(500, "This server cannot relay WebSockets; its log says what can.")
+    connections = state_of(current_app).connections
+    if connections.is_draining:
+        return going_away()
+    if not connections.reserve(upgrade, options.max_connections):
+        log.warning(
+            "%s: refused, wsrelay.max.connections is %d", upgrade.path, options.max_connections
+        )
+        return refuse(503, "The server has no place for another connection.", RETRY_AFTER)
     return None
 
 
@@ -161,7 +165,7 @@ def _relay(response: Response, upgrade: Upgrade | None, options: RelayOptions) -
     try:
         command = parse_command(header)
     except InvalidRelayCommand as error:
-        return _refuse_command(error)
+        return _refuse_command(header, error)
     node = state_of(current_app).node
     target = find_target(node, command.target_pid)
     if upgrade is None:
@@ -169,16 +173,23 @@ def _relay(response: Response, upgrade: Upgrade | None, options: RelayOptions) -
         return refusal_response(NOT_AN_UPGRADE)
     if target is None:
         return gone()
+    # As they are seen after a trusted proxy.
+    upgrade.path = request.root_path.rstrip("/") + request.path
+    upgrade.remote_addr = request.remote_addr or ""
     upgrade.acceptance = Acceptance(command, target, options)
+    close = getattr(response.response, "close", None)
     response.set_data(b"")
+    if close is not None:
+        close()
     return response
 
 
-def _refuse_command(error: InvalidRelayCommand) -> Response:
+def _refuse_command(header: str, error: InvalidRelayCommand) -> Response:
     log.error("view %s: %s", request.endpoint, error)
-    # The header is bad, but the target it names may be readable all the same.
+    # The command is bad, but whom it was to name can be told all the same.
     for child in tuple(_children()):
-        _cancel_orphan(child)
+        if child in header:
+            _cancel_orphan(child)
     sentence = f"{error}" if current_app.debug else "The relay command of this address is wrong."
     return refuse(500, sentence)
 
@@ -191,6 +202,3 @@ def _children() -> list[Pid]:
 def _cancel_orphan(target: Pid | None) -> None:
     process = current_process()
     cancel_orphan(state_of(current_app).node, target, _children(), process)
-
-
-__all__ = ["MARK", "RelayCommand", "RelayOptions", "relay_middleware", "websocket_relay"]

@@ -18,7 +18,7 @@ from greenrelay.config.resolve import Configuration, load
 from greenrelay.core.restart import RestartPolicy
 from greenrelay.errors import ConfigError, UnknownEntry
 from greenrelay.http.registry import SPECS
-from greenrelay.http.router import mount_router
+from greenrelay.http.router import blueprint_problems, mount_router
 from greenrelay.http.state import AppState
 from greenrelay.runtime.entry import import_callable
 from greenrelay.runtime.host import Host
@@ -36,11 +36,39 @@ def read(source: str | PathLike[str] | Mapping[str, object] | Sequence[object]) 
     return load(source, middleware=SPECS)
 
 
+def check(app: Flask, configuration: Configuration) -> None:
+    """Import everything that ``configuration`` names, and change nothing yet.
+
+    Raises ConfigError with every view, service and blueprint that cannot be imported or mounted;
+    an error that a module itself raises goes through.
+    """
+    named = [(entry, "source", entry.source) for entry in configuration.processes]
+    found: list[tuple[Entry, str, str]] = [
+        *named,
+        *((each, "func", configuration.import_path(each.func)) for each in configuration.endpoints),
+        *(
+            (each, "process", configuration.import_path(each.process))
+            for each in configuration.services
+        ),
+    ]
+    problems = [text for each in found for text in _import_problem(*each)]
+    problems += blueprint_problems(app, configuration.routers)
+    if problems:
+        raise ConfigError(list(dict.fromkeys(problems)))
+
+
+def _import_problem(entry: Entry, field: str, path: str) -> list[str]:
+    try:
+        import_callable(path)
+    except UnknownEntry as error:
+        return [str(entry.problem(field, str(error)))]
+    return []
+
+
 def apply(app: Flask, state: AppState, configuration: Configuration) -> None:
     """Mount routers on ``app``, declare hosts and entries on its node, prepare its services.
 
-    Nothing runs yet: ``state.start()`` starts the services. Raises ConfigError with every view
-    and service that cannot be imported.
+    The configuration has passed ``check``. Nothing runs yet: ``state.start()`` starts the services.
     """
     node = state.node
     for host in configuration.hosts:
@@ -56,7 +84,6 @@ def apply(app: Flask, state: AppState, configuration: Configuration) -> None:
         )
     for entry in configuration.processes:
         node.entries.declare(entry.id, entry.source)
-    _check_imports(configuration)
     for router in configuration.routers:
         endpoints = [
             (endpoint, configuration.import_path(endpoint.func))
@@ -93,26 +120,6 @@ def _service(entry: ProcessService, configuration: Configuration) -> Service:
         stop_timeout=lifecycle.stop_timeout,
         requires=lifecycle.requires,
     )
-
-
-def _check_imports(configuration: Configuration) -> None:
-    problems: list[str] = []
-    for entry in configuration.processes:
-        problems += _import_problem(entry, "source", entry.source)
-    for endpoint in configuration.endpoints:
-        problems += _import_problem(endpoint, "func", configuration.import_path(endpoint.func))
-    for service in configuration.services:
-        problems += _import_problem(service, "process", configuration.import_path(service.process))
-    if problems:
-        raise ConfigError(list(dict.fromkeys(problems)))
-
-
-def _import_problem(entry: Entry, field: str, path: str) -> list[str]:
-    try:
-        import_callable(path)
-    except UnknownEntry as error:
-        return [str(entry.problem(field, str(error)))]
-    return []
 
 
 def _import_from(folder: Path) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 from flask import Flask, got_request_exception
 from werkzeug.exceptions import HTTPException
 
-from greenrelay.boot import apply, read
+from greenrelay.boot import apply, check, read
 from greenrelay.http.middleware.websocket_relay import MARK
 from greenrelay.http.relay_response import Acceptance
 from greenrelay.http.request import Gate
@@ -52,6 +52,8 @@ class GreenRelay:
             raise RuntimeError(f"app {app.name!r} has a GreenRelay already")
         wanted = config if config is not None else self._config
         configuration = read(wanted) if wanted is not None else None
+        if configuration is not None:
+            check(app, configuration)
         servers = configuration.servers if configuration is not None else ()
         node = self._node or Node()
         host = node.add_host(

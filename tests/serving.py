@@ -7,6 +7,7 @@ than the one under test, in the same process, so that a test can look at both en
 from __future__ import annotations
 
 import json
+import re
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -15,6 +16,7 @@ from typing import Any
 import gevent
 from flask import Flask
 from gevent import socket
+from gevent.ssl import SSLContext
 from websockets.client import ClientProtocol
 from websockets.frames import Frame, Opcode
 from websockets.http11 import Request, Response
@@ -26,14 +28,14 @@ from greenrelay.transport.server import Server
 
 
 @contextmanager
-def serving(app: Flask) -> Iterator[str]:
+def serving(app: Flask, **options: Any) -> Iterator[str]:
     """Serve ``app`` on a free port; yields ``127.0.0.1:port``. Ends its node too."""
-    server = Server(app)
+    server = Server(app, **options)
     server.start()
     state = state_of(app)
     try:
         state.start()
-        yield server.url.removeprefix("http://")
+        yield server.url.partition("://")[2]
     finally:
         server.close()
         stop_at_once(state)
@@ -41,9 +43,11 @@ def serving(app: Flask) -> Iterator[str]:
 
 
 def stop_at_once(state: AppState) -> None:
-    """Drop what is open and end every process."""
-    state.drain_period = 0.5
-    state.stop()
+    """Close what is open without waiting for clients, and end every process."""
+    for connection in state.connections:
+        connection.drain_period = 0.5
+    state.drain()
+    state.node.shutdown(0.5)
 
 
 class Refused(Exception):
@@ -68,10 +72,13 @@ class WebSocketClient:
         subprotocols: Sequence[str] = (),
         headers: Mapping[str, str] | None = None,
         timeout: float = 5.0,
+        tls: SSLContext | None = None,
     ) -> None:
         self.timeout = timeout
         host, _, port = address.rpartition(":")
         self.sock = socket.create_connection((host, int(port)), timeout=timeout)
+        if tls is not None:
+            self.sock = tls.wrap_socket(self.sock, server_hostname=host)
         self.protocol = ClientProtocol(
             parse_uri(f"ws://{address}{path}"),
             origin=origin,  # type: ignore[arg-type]
@@ -79,7 +86,11 @@ class WebSocketClient:
             max_size=None,
         )
         self._frames: deque[Frame] = deque()
-        self._shake_hands(headers or {})
+        try:
+            self._shake_hands(headers or {})
+        except BaseException:
+            self.sock.close()
+            raise
 
     def _shake_hands(self, headers: Mapping[str, str]) -> None:
         request: Request = self.protocol.connect()
@@ -96,7 +107,6 @@ class WebSocketClient:
         assert isinstance(response, Response)
         self.response = response
         if self.protocol.state is not State.OPEN:
-            self.sock.close()
             raise Refused(response)
         self._frames.extend(e for e in events[1:] if isinstance(e, Frame))
 
@@ -211,9 +221,18 @@ def http(
     with gevent.Timeout(5), socket.create_connection((host, int(port))) as sock:
         sock.sendall(head.encode() + b"\r\n")
         answer = b""
-        while data := sock.recv(65536):
+        while not _is_whole(answer, method) and (data := sock.recv(65536)):
             answer += data
     top, _, body = answer.partition(b"\r\n\r\n")
     status, *lines = top.decode().split("\r\n")
     pairs = (line.partition(": ") for line in lines)
     return int(status.split()[1]), {k.lower(): v for k, _, v in pairs}, body.decode()
+
+
+def _is_whole(answer: bytes, method: str) -> bool:
+    # A server may keep the connection of an upgrade request alive.
+    top, end, body = answer.partition(b"\r\n\r\n")
+    length = re.search(rb"\r\ncontent-length: (\d+)", top.lower())
+    if not end:
+        return False
+    return method == "HEAD" or bool(length and len(body) >= int(length[1]))

@@ -6,6 +6,7 @@ Source: Operations, "Command line"; HTTP, "Three ways in".
 from __future__ import annotations
 
 import logging
+import os
 import signal
 import sys
 from typing import NoReturn
@@ -47,7 +48,7 @@ def run(config: str) -> None:
     try:
         server.start()
     except OSError as error:
-        _fail(1, f"cannot listen on {service.addr}: {error.strerror or error}")
+        _fail(1, f"cannot listen on {service.addr}: {_why(error)}")
     state.start()
     click.echo(f"greenrelay serves {config} on {server.url}")
     sys.stdout.flush()
@@ -79,7 +80,7 @@ def _server(app: object, service: HttpService) -> Server:
             key=tls.key,
         )
     except OSError as error:
-        why = f"{tls.cert} with tls.key {tls.key} cannot be used: {error.strerror or error}"
+        why = f"{tls.cert} with tls.key {tls.key} cannot be used: {_why(error)}"
         raise ConfigError([str(service.problem("tls.cert", why))]) from error
 
 
@@ -91,6 +92,12 @@ def _stop(server: Server, state: AppState) -> None:
     server.stop(REQUEST_GRACE)
     state.stop()
     log.info("stopped")
+
+
+def _why(error: OSError) -> str:
+    # gevent adds the address to the text, and errors of name resolution have numbers of their own.
+    number = error.errno or 0
+    return os.strerror(number) if number > 0 else f"{error.strerror or error}"
 
 
 def _fail(status: int, text: str) -> NoReturn:

@@ -12,7 +12,7 @@ from typing import Any
 from flask import Blueprint, Flask
 
 from greenrelay.config.entries import HttpEndpoint, HttpRouter
-from greenrelay.errors import ConfigError
+from greenrelay.errors import UnknownEntry
 from greenrelay.http.pattern import flask_path
 from greenrelay.http.registry import post_middleware
 from greenrelay.runtime.entry import import_callable, import_object
@@ -27,7 +27,7 @@ def mount_router(
 ) -> None:
     """Register a router with ``app``; each endpoint comes with the import path of its view.
 
-    Raises ConfigError when a blueprint is not one, UnknownEntry when a view cannot be imported.
+    Raises UnknownEntry when a view cannot be imported.
     """
     name = router.id.replace(":", "_").replace(".", "_")
     wrap = _wrapper(router)
@@ -46,13 +46,37 @@ def mount_router(
         _mount_blueprint(app, router, prefix, wrap)
 
 
+def blueprint_problems(app: Flask, routers: Iterable[HttpRouter]) -> list[str]:
+    """Return what is wrong with the blueprints that routers name, a text for each."""
+    problems: list[str] = []
+    taken = set(app.blueprints)
+    for router in routers:
+        if router.blueprint is None:
+            continue
+        what = _what_is_wrong(router.blueprint, taken)
+        if what:
+            problems.append(str(router.problem("blueprint", what)))
+    return problems
+
+
+def _what_is_wrong(path: str, taken: set[str]) -> str:
+    try:
+        blueprint = import_object(path)
+    except UnknownEntry as error:
+        return str(error)
+    if not isinstance(blueprint, Blueprint):
+        return f"{path} is not a flask.Blueprint"
+    if blueprint.name in taken:
+        return f"the app has a blueprint of the name {blueprint.name!r} already"
+    taken.add(blueprint.name)
+    return ""
+
+
 def _mount_blueprint(
     app: Flask, router: HttpRouter, prefix: str | None, wrap: Callable[[View], View]
 ) -> None:
-    path = router.blueprint or ""
-    blueprint = import_object(path)
-    if not isinstance(blueprint, Blueprint):
-        raise ConfigError([str(router.problem("blueprint", f"{path} is not a flask.Blueprint"))])
+    blueprint = import_object(router.blueprint or "")
+    assert isinstance(blueprint, Blueprint), "checked before anything is mounted"
     before = set(app.view_functions)
     app.register_blueprint(blueprint, url_prefix=prefix)
     for name in set(app.view_functions) - before:

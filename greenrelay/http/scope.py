@@ -87,7 +87,8 @@ class RequestScope:
         running, process = self._greenlet, self.process
         running.greenrelay_scope = self._outer
         if process is not None:
-            running.greenrelay_process = None
+            # Not None: what sends looks whether there is one, and no further.
+            del running.greenrelay_process
             mine = self._result if result is RESULT_NORMAL else result
             self._node.ended(process, process.exit_result or mine)
 

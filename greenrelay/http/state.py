@@ -38,7 +38,7 @@ class AppState:
     @property
     def addresses(self) -> list[str]:
         """Where the configuration says to listen, which only ``greenrelay run`` heeds."""
-        return [f'{server.at("addr")}: addr {server.addr}' for server in self.servers]
+        return [f"{server.at('addr')}: addr {server.addr}" for server in self.servers]
 
     def drain(self, *, at_most: float | None = None) -> None:
         """Close the connections and refuse new ones; the caller must be able to wait.

@@ -16,6 +16,7 @@ import logging
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from functools import wraps
+from time import monotonic
 from types import MethodType
 from typing import Any, Protocol
 from weakref import WeakSet
@@ -170,10 +171,10 @@ def _stop_when_told(worker: Any, is_served: Flag) -> None:
 
 
 def _stop(application: Application, grace: float, is_served: Flag) -> None:
-    with gevent.Timeout(grace * SERVE_SHARE, False):
-        application.drain(at_most=grace * DRAIN_SHARE)
-        # Requests that have begun may still need their processes.
-        is_served.wait()
+    told_at = monotonic()
+    application.drain(at_most=grace * DRAIN_SHARE)
+    # Requests that have begun may still need their processes.
+    is_served.wait(max(0.0, told_at + grace * SERVE_SHARE - monotonic()))
     application.stop()
 
 

@@ -15,15 +15,18 @@ import contextlib
 import socket as std_socket
 from collections.abc import Callable
 from typing import Any
+from weakref import WeakSet
 
 from gevent.pywsgi import Input, WSGIHandler
 from geventwebsocket.exceptions import WebSocketError
-from geventwebsocket.handler import WebSocketHandler
+from geventwebsocket.handler import Client, WebSocketHandler
 
 from greenrelay.transport.upgrade import TAKE_OVER, TakenOver, detach, read_buffered
 from greenrelay.websocket.frames import CLOSE, close_payload
 from greenrelay.websocket.handshake import check, wants_websocket
 
+# Where the server is not a Listener, nobody tells the WebSockets that it stops.
+_NOBODY: WeakSet[LateWebSocket] = WeakSet()
 GOING_AWAY = close_payload(1012, "drain")
 
 
@@ -33,6 +36,8 @@ class RelayHandler(WebSocketHandler):  # type: ignore[misc]
     socket: Any
     server: Any
     wsgi_input: Any
+    code: int | None
+    request_version: str | None
     is_upgraded = False
 
     # between requests
@@ -67,8 +72,9 @@ class RelayHandler(WebSocketHandler):  # type: ignore[misc]
             environ["wsgi.input"] = self.wsgi_input
             environ["wsgi.input_terminated"] = True
             environ[TAKE_OVER] = self.take_over
-            environ["wsgi.websocket"] = LateWebSocket(self)
-            environ["wsgi.websocket_version"] = environ.get("HTTP_SEC_WEBSOCKET_VERSION", "")
+            if self._could_shake_hands(environ):
+                environ["wsgi.websocket"] = LateWebSocket(self)
+                environ["wsgi.websocket_version"] = environ["HTTP_SEC_WEBSOCKET_VERSION"]
         return environ
 
     def run_application(self) -> None:
@@ -132,22 +138,22 @@ class RelayHandler(WebSocketHandler):  # type: ignore[misc]
 
     def shake_hands(self) -> Any:
         """Upgrade in gevent-websocket's own way and return its WebSocket."""
-        environ = self.environ
-        refusal = check(
-            environ["REQUEST_METHOD"],
-            self.request_version,
-            environ.get("HTTP_SEC_WEBSOCKET_VERSION", ""),
-            environ.get("HTTP_SEC_WEBSOCKET_KEY", ""),
-        )
-        if refusal is not None:
-            raise WebSocketError(refusal.reason)
-        late = environ.get("wsgi.websocket")
+        late = self.environ.get("wsgi.websocket")
         self.upgrade_connection()
         self._prepare_response()
-        environ["wsgi.websocket"] = late
+        self.environ["wsgi.websocket"] = late
         self.write(b"")
         self._mark_upgraded()
+        # What gevent-websocket's documentation shows for a broadcast.
+        self.server.clients = getattr(self.server, "clients", {})
+        self.server.clients[self.client_address] = Client(self.client_address, self.websocket)
         return self.websocket
+
+    def _could_shake_hands(self, environ: dict[str, Any]) -> bool:
+        # As with gevent-websocket, a view gets no WebSocket that cannot be one.
+        method, version = environ["REQUEST_METHOD"], environ.get("HTTP_SEC_WEBSOCKET_VERSION", "")
+        key = environ.get("HTTP_SEC_WEBSOCKET_KEY", "")
+        return check(method, self.request_version or "", version, key) is None
 
     def _mark_upgraded(self) -> None:
         self.is_upgraded = True
@@ -172,9 +178,12 @@ class LateWebSocket:
         self._socket: Any = None
 
     def __getattr__(self, name: str) -> Any:
+        # Whoever copies or prints an environ asks for such names, and wants no handshake.
+        if name.startswith("__"):
+            raise AttributeError(name)
         if self._socket is None:
             self._socket = self._handler.shake_hands()
-            getattr(self._handler.server, "websockets", set()).add(self)
+            getattr(self._handler.server, "websockets", _NOBODY).add(self)
         return getattr(self._socket, name)
 
     def go_away(self) -> None:
@@ -185,6 +194,10 @@ class LateWebSocket:
 
     def leave(self) -> None:
         """The view has returned: close what it has not closed."""
-        getattr(self._handler.server, "websockets", set()).discard(self)
-        if self._socket is not None and not self._socket.closed:
+        if self._socket is None:
+            return
+        server = self._handler.server
+        server.clients.pop(self._handler.client_address, None)
+        getattr(server, "websockets", _NOBODY).discard(self)
+        if not self._socket.closed:
             self._socket.close()

@@ -15,6 +15,7 @@ from collections.abc import Callable
 from typing import Any
 
 import gevent
+from gevent import ssl as gevent_ssl
 
 from greenrelay.relay.outbox import Outbox
 
@@ -27,6 +28,13 @@ LINGER = 2.0
 
 _READ, _WRITE = 1, 2
 _AGAIN = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
+# They are one class only after gevent.monkey.
+_TLS = (ssl.SSLSocket, gevent_ssl.SSLSocket)
+
+
+def is_tls(sock: object) -> bool:
+    """Whether ``sock`` speaks TLS, so that its bytes are not those of the file descriptor."""
+    return isinstance(sock, _TLS)
 
 
 class ClientSocket:
@@ -39,6 +47,7 @@ class ClientSocket:
 
     __slots__ = (
         "_is_finishing",
+        "_is_paused",
         "_linger_timer",
         "_reader",
         "_recv",
@@ -65,7 +74,7 @@ class ClientSocket:
         on_closed: Callable[[], object],
     ) -> None:
         self._sock = sock
-        self._tls = sock if isinstance(sock, ssl.SSLSocket) else None
+        self._tls = sock if is_tls(sock) else None
         sock.settimeout(0.0)
         raw = sock if self._tls else getattr(sock, "_sock", sock)
         self._recv = raw.recv
@@ -79,6 +88,7 @@ class ClientSocket:
         self.bytes_out = 0
         self.is_open = True
         self._is_finishing = False
+        self._is_paused = False
         loop = gevent.get_hub().loop
         self._reader: Any = loop.io(sock.fileno(), _READ)
         # A second watcher is made when the kernel first refuses bytes; most sockets never need it.
@@ -86,19 +96,22 @@ class ClientSocket:
         self._linger_timer: Any = None
 
     def start(self) -> None:
-        """Begin to read."""
-        self._reader.start(self._on_readable)
+        """Begin to read, unless the first write has found the client gone."""
+        # libev ends the whole OS process for a watcher on a closed file descriptor.
+        if self.is_open:
+            self._reader.start(self._on_readable)
 
     def pause(self) -> None:
         """Stop reading: what the client sends stays in the kernel and slows it down."""
+        self._is_paused = True
         self._reader.stop()
 
     def resume(self) -> None:
         """Read again after pause."""
-        if self.is_open:
+        if self.is_open and self._is_paused:
+            self._is_paused = False
             self._reader.start(self._on_readable)
-            if self._tls is not None and self._tls.pending():
-                gevent.get_hub().loop.run_callback(self._on_readable)
+            self._read_hidden()
 
     def write(self, data: bytes) -> bool:
         """Write or queue ``data``; False when the outbox is over its limit and took nothing."""
@@ -142,7 +155,7 @@ class ClientSocket:
             self._shut_down()
         # Closing with unread bytes in the kernel would send a reset, and the client would lose
         # the close frame: read on, and throw away, until the client closes too.
-        self._reader.start(self._on_readable)
+        self.resume()
 
     def abort(self) -> None:
         """Close the file descriptor now."""
@@ -160,7 +173,7 @@ class ClientSocket:
         on_closed()
 
     def _on_readable(self) -> None:
-        if not self.is_open:
+        if not self.is_open or self._is_paused:
             return
         try:
             data = self._recv(READ_SIZE)
@@ -175,7 +188,12 @@ class ClientSocket:
         self.bytes_in += len(data)
         if not self._is_finishing:
             self.on_data(data)
-        if self._tls is not None and self.is_open and self._tls.pending():
+        self._read_hidden()
+
+    def _read_hidden(self) -> None:
+        # TLS reads a record from the kernel and gives out a part of it: the watcher sees no rest.
+        tls = self._tls
+        if tls is not None and self.is_open and not self._is_paused and tls.pending():
             gevent.get_hub().loop.run_callback(self._on_readable)
 
     def _await_writable(self) -> None:
@@ -188,6 +206,9 @@ class ClientSocket:
         try:
             while len(outbox):
                 count = self._send(outbox.peek())
+                if not count:
+                    # What gevent's TLS says instead of raising SSLWantWriteError.
+                    return
                 outbox.sent(count)
                 self.bytes_out += count
         except _AGAIN:

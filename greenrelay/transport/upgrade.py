@@ -17,6 +17,7 @@ from typing import Any
 from gevent import socket as gevent_socket
 
 from greenrelay.errors import UnsupportedServer
+from greenrelay.transport.socket import is_tls
 from greenrelay.websocket.handshake import wants_websocket
 
 Environ = dict[str, Any]
@@ -106,7 +107,7 @@ def take_over(environ: Environ) -> TakenOver:
 def has_left(taken: TakenOver) -> bool:
     """Whether the client has closed its side already; TLS does not tell."""
     raw = getattr(taken.sock, "_sock", None)
-    if taken.buffered or raw is None or isinstance(taken.sock, ssl.SSLSocket):
+    if taken.buffered or raw is None or is_tls(taken.sock):
         return False
     try:
         return not raw.recv(1, std_socket.MSG_PEEK | std_socket.MSG_DONTWAIT)
@@ -124,7 +125,8 @@ def _text(wsgi_text: str) -> str:
 def _way(environ: Environ) -> Callable[[Environ], TakenOver] | None:
     if TAKE_OVER in environ:
         return _from_our_handler
-    if isinstance(environ.get("gunicorn.socket"), gevent_socket.socket | ssl.SSLSocket):
+    sock = environ.get("gunicorn.socket")
+    if isinstance(sock, gevent_socket.socket) or is_tls(sock):
         return _from_gunicorn
     raw = getattr(environ.get("wsgi.input"), "raw", None)
     if isinstance(getattr(raw, "_sock", None), gevent_socket.socket):
@@ -156,7 +158,7 @@ def _from_pywsgi(environ: Environ) -> TakenOver:
 
 def detach(sock: Any) -> tuple[Any, bool]:
     """Return (a socket the server does not know, True); TLS keeps its state: (sock, False)."""
-    if isinstance(sock, ssl.SSLSocket):
+    if is_tls(sock):
         return sock, False
     return gevent_socket.socket(sock.family, sock.type, sock.proto, fileno=sock.detach()), True
 

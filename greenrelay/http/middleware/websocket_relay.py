@@ -16,8 +16,10 @@ from typing import Any, TypeVar
 from flask import current_app, make_response, request
 from werkzeug.wrappers import Response
 
+from greenrelay.config.mark import Problem
 from greenrelay.config.options import boolean as boolean_option
 from greenrelay.config.options import duration, integer, option, read_options, size, text_list
+from greenrelay.config.read import integer_from
 from greenrelay.core.pid import Pid
 from greenrelay.errors import ConfigError, InvalidCloseCode, InvalidRelayCommand, UnsupportedServer
 from greenrelay.http.relay_response import (
@@ -45,6 +47,9 @@ View = TypeVar("View", bound=Callable[..., Any])
 MARK = "greenrelay_relays"
 
 
+_count = integer_from(0)
+
+
 @dataclass(frozen=True, slots=True)
 class RelayOptions:
     """The options of one relay; times in seconds, sizes in bytes, 0 is no cap and no rate."""
@@ -54,12 +59,12 @@ class RelayOptions:
     )
     require_origin: bool = option("wsrelay.require.origin", boolean_option, False)
     max_message_size: int = option("wsrelay.max.message.size", size, 64 * 1024)
-    max_connections: int = option("wsrelay.max.connections", integer, 10_000)
+    max_connections: int = option("wsrelay.max.connections", _count, 10_000)
     ping_interval: float = option("wsrelay.ping.interval", duration, 25.0)
     ping_timeout: float = option("wsrelay.ping.timeout", duration, 10.0)
-    queue_messages: int = option("wsrelay.queue.messages", integer, 256)
+    queue_messages: int = option("wsrelay.queue.messages", _count, 256)
     queue_bytes: int = option("wsrelay.queue.bytes", size, 1024 * 1024)
-    rate_messages: int = option("wsrelay.rate.messages", integer, 0)
+    rate_messages: int = option("wsrelay.rate.messages", _count, 0)
     rate_bytes: int = option("wsrelay.rate.bytes", size, 0)
     subprotocols: tuple[str, ...] = option("wsrelay.subprotocols", text_list, ())
     drain_code: int = option("wsrelay.drain.code", integer, 1012)
@@ -96,7 +101,7 @@ def websocket_relay(**options: object) -> Callable[[View], View]:
         RelayOptions, {_option_name(name): value for name, value in options.items()}
     )
     if problems or found is None:
-        raise ConfigError([f"websocket_relay: {problem.text}" for problem in problems])
+        raise ConfigError([f"websocket_relay: {_shown(problem)}" for problem in problems])
     return relay_middleware(found)
 
 
@@ -116,6 +121,10 @@ def relay_middleware(options: RelayOptions) -> Callable[[View], View]:
         return relayed  # type: ignore[return-value]
 
     return decorate
+
+
+def _shown(problem: Problem) -> str:
+    return f"{problem.field}: {problem.text}" if problem.field else problem.text
 
 
 def _option_name(name: str) -> str:

@@ -1,0 +1,430 @@
+"""WebSocket Relay: "Endings and close codes", every row."""
+
+import logging
+import struct
+from socket import SO_LINGER, SOL_SOCKET
+from typing import Any
+
+import gevent
+import pytest
+from websockets.frames import Opcode
+
+from greenrelay import inbox, process, spawn
+from greenrelay.core.events import Result
+from greenrelay.core.pid import Pid
+from greenrelay.http.state import state_of
+from greenrelay.transport import connection as connections
+from greenrelay.web import relay
+from tests.probe import Probe, assert_receive, settle, wait_for
+from tests.relaying import Bench, relaying
+from tests.serving import WebSocketClient
+
+
+class Watched:
+    """One client and the EXIT of its connection."""
+
+    def __init__(self, bench: Bench, watcher: Probe) -> None:
+        self.bench = bench
+        self.watcher = watcher
+        self.client_pid = bench.joined()
+        watcher.do(process.monitor, self.client_pid)
+
+    def leave(self) -> dict[str, Any]:
+        """Return code, reason and cleanliness of the one ws.leave."""
+        payload = assert_receive(self.bench.target, topic="ws.leave").payload
+        return {key: payload[key] for key in ("code", "reason", "clean")}
+
+    def result(self) -> Result:
+        """Return how the connection ended."""
+        result: Result = assert_receive(self.watcher, kind="EXIT").result
+        return result
+
+
+def assert_ended(watched: Watched, code: int, reason: str, *, clean: bool) -> None:
+    assert watched.leave() == {"code": code, "reason": reason, "clean": clean}
+    result = watched.result()
+    assert result.is_normal is clean
+    assert result.value["code"] == code  # type: ignore[index]
+    assert result.value["clean"] is clean  # type: ignore[index]
+    if not clean:
+        assert result.reason == reason
+    settle(watched.bench.node)
+    assert not [i for i in watched.bench.target.items if getattr(i, "topic", "") == "ws.leave"]
+
+
+@pytest.mark.parametrize("code", [1000, 1001, 1011, 3000, 4999])
+def test_a_client_that_closes_gets_its_code_back(code: int) -> None:
+    """client closes: echo of its code; clean, its code and reason"""
+    with relaying() as bench, Probe(bench.node) as watcher, bench.connect() as client:
+        watched = Watched(bench, watcher)
+
+        assert client.close(code, "so long")[0] == code
+        assert_ended(watched, code, "so long", clean=True)
+
+
+def test_a_close_frame_without_a_code_is_echoed_without_one() -> None:
+    with relaying() as bench, Probe(bench.node) as watcher, bench.connect() as client:
+        watched = Watched(bench, watcher)
+        client.sock.sendall(b"\x88\x80\0\0\0\0")
+        frame = client.frame()
+
+        assert frame is not None
+        assert (frame.opcode, bytes(frame.data)) == (Opcode.CLOSE, b"")
+        assert_ended(watched, 1005, "", clean=True)
+
+
+def ending_target(how: str) -> Any:
+    def target() -> None:
+        for message in inbox():
+            if message.topic == "ws.message":
+                if how == "crash":
+                    raise ValueError("secret detail")
+                if how == "exit":
+                    process.exit("out of order")
+                return
+
+    return lambda bench: relay(spawn(target))
+
+
+@pytest.mark.parametrize(
+    ("how", "closed"),
+    [
+        ("return", (1000, "target exited")),
+        ("crash", (1011, "target failed")),
+        ("exit", (1011, "target failed")),
+    ],
+)
+def test_a_target_that_ends_closes_the_connection(how: str, closed: tuple[int, str]) -> None:
+    """target ends normally: 1000 ``target exited``; target ends abnormally: 1011
+    ``target failed`` (no traceback); clean"""
+    with (
+        relaying(ending_target(how)) as bench,
+        Probe(bench.node) as watcher,
+        bench.connect() as client,
+    ):
+        wait_for(bench.connections)
+        watcher.do(process.monitor, bench.connections()[0].pid)
+        client.send("now")
+
+        assert client.wait_closed() == closed
+        result = assert_receive(watcher, kind="EXIT").result
+        assert result.is_normal
+        assert (result.value["code"], result.value["reason"]) == closed
+
+
+def test_no_traceback_is_on_the_wire() -> None:
+    """(no traceback)"""
+    with relaying(ending_target("crash")) as bench, bench.connect() as client:
+        client.send("now")
+        received = b""
+        while data := client.sock.recv(65536):
+            received += data
+            client.protocol.receive_data(data)
+            client._flush()
+
+        assert received == b"\x88\x0f\x03\xf3target failed"
+
+
+@pytest.mark.parametrize("end", [process.terminate, process.cancel])
+def test_a_target_that_is_ended_closes_the_connection(end: Any) -> None:
+    with (
+        relaying(lambda b: relay(spawn(process.receive, "never"))) as bench,
+        bench.connect() as client,
+    ):
+        wait_for(bench.connections)
+        target = bench.connections()[0].session.target_pid
+        bench.target.do(end, target, **({"deadline": 0.01} if end is process.cancel else {}))
+
+        assert client.wait_closed() == (1011, "target failed")
+
+
+def test_a_server_that_drains_closes_with_1012() -> None:
+    """server drains or stops: 1012 (``wsrelay.drain.code``); clean, reason ``drain``"""
+    with relaying() as bench, Probe(bench.node) as watcher, bench.connect() as client:
+        watched = Watched(bench, watcher)
+        draining = gevent.spawn(state_of(bench.app).drain)
+
+        assert client.wait_closed() == (1012, "drain")
+        draining.join(5)
+        assert draining.successful()
+        assert_ended(watched, 1012, "drain", clean=True)
+
+
+def test_the_code_and_the_period_of_a_drain_are_options() -> None:
+    """``wsrelay.drain.code``, ``wsrelay.drain.period``"""
+    with (
+        relaying(drain_code=1001, drain_period="50ms") as bench,
+        Probe(bench.node) as watcher,
+        bench.connect() as client,
+    ):
+        watched = Watched(bench, watcher)
+
+        # The client reads nothing, so it is dropped at the end of the period.
+        state_of(bench.app).drain()
+
+        assert watched.leave()["code"] == 1006
+        assert client.wait_closed() == (1001, "drain")
+
+
+def test_a_drain_closes_everybody() -> None:
+    with relaying() as bench:
+        clients = [WebSocketClient(bench.address, "/ws") for _ in range(20)]
+        for _ in clients:
+            bench.joined()
+        readers = [gevent.spawn(client.wait_closed) for client in clients]
+
+        state_of(bench.app).drain()
+
+        assert bench.connections() == []
+        gevent.joinall(readers, timeout=5)
+        assert {reader.value for reader in readers} == {(1012, "drain")}
+
+
+VIOLATIONS = [
+    (b"\x81\x05hello", 1002, "frame from the client is not masked"),
+    (b"\xc1\x80\0\0\0\0", 1002, "reserved bit set without an extension"),
+    (b"\x83\x80\0\0\0\0", 1002, "opcode 3 is not defined"),
+    (b"\x80\x80\0\0\0\0", 1002, "continuation frame without a message to continue"),
+    (b"\x09\x80\0\0\0\0", 1002, "control frame is fragmented"),
+    (b"\x88\x82\0\0\0\0\x03\xed", 1002, "close code 1005 is not allowed"),
+    (b"\x88\x81\0\0\0\0\x03", 1002, "close frame with a payload of 1 byte"),
+    (b"\x81\x81\0\0\0\0\xff", 1007, "text is not UTF-8: invalid start byte"),
+    (b"\x82\xfe\x00\x81\0\0\0\0", 1009, "message of 129 bytes is over 128"),
+]
+
+
+@pytest.mark.parametrize(("frame", "code", "reason"), VIOLATIONS)
+def test_a_client_that_breaks_the_protocol_is_told_the_code_and_ends_abnormally(
+    frame: bytes, code: int, reason: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """protocol error / bad UTF-8 / too big: 1002 / 1007 / 1009; abnormal"""
+    with (
+        relaying(max_message_size=128) as bench,
+        Probe(bench.node) as watcher,
+        bench.connect() as client,
+    ):
+        watched = Watched(bench, watcher)
+        client.sock.sendall(frame)
+
+        assert client.wait_closed() == (code, reason)
+        assert_ended(watched, code, reason, clean=False)
+    assert [r.getMessage() for r in caplog.records if r.levelno == logging.WARNING] == [
+        f"{watched.client_pid}: closed with {code}: {reason}"
+    ]
+
+
+def test_messages_before_a_violation_are_delivered() -> None:
+    with relaying() as bench, bench.connect() as client:
+        bench.joined()
+        client.protocol.send_text(b"fine")
+        (data,) = client.protocol.data_to_send()
+        client.sock.sendall(data + b"\x81\x05hello")
+
+        assert assert_receive(bench.target, topic="ws.message").payload["data"] == "fine"
+        assert assert_receive(bench.target, topic="ws.leave").payload["code"] == 1002
+
+
+def test_a_rate_limit_closes_with_1008() -> None:
+    """rate limit …: 1008; abnormal. ``wsrelay.rate.messages`` … beyond it 1008"""
+    with (
+        relaying(rate_messages=3) as bench,
+        Probe(bench.node) as watcher,
+        bench.connect() as client,
+    ):
+        watched = Watched(bench, watcher)
+        for number in range(5):
+            client.protocol.send_text(str(number).encode())
+        client._flush()
+
+        assert client.wait_closed() == (1008, "rate limit")
+        assert_ended(watched, 1008, "rate limit", clean=False)
+        data = [item.payload["data"] for item in bench.target.items]  # type: ignore[union-attr, index]
+        assert data == ["0", "1", "2"]
+
+
+def test_a_rate_of_bytes_closes_with_1008() -> None:
+    """``wsrelay.rate.bytes`` … per second with equal burst"""
+    with relaying(rate_bytes=100) as bench, bench.connect() as client:
+        bench.joined()
+        client.send(b"x" * 101)
+
+        assert client.wait_closed() == (1008, "rate limit")
+
+
+def test_a_lost_tcp_connection_is_1006_and_abnormal() -> None:
+    """TCP lost: 1006 seen; abnormal, reason says which"""
+    with relaying() as bench, Probe(bench.node) as watcher, bench.connect() as client:
+        watched = Watched(bench, watcher)
+        client.drop()
+
+        assert_ended(watched, 1006, "connection closed by the client", clean=False)
+
+
+def test_a_reset_is_1006_and_says_so() -> None:
+    with relaying() as bench, Probe(bench.node) as watcher, bench.connect() as client:
+        watched = Watched(bench, watcher)
+        reset(client)
+
+        assert_ended(watched, 1006, "connection lost: Connection reset by peer", clean=False)
+
+
+def reset(client: WebSocketClient) -> None:
+    client.sock.setsockopt(SOL_SOCKET, SO_LINGER, struct.pack("ii", 1, 0))
+    client.drop()
+
+
+def test_a_silent_client_is_closed_with_1011() -> None:
+    """no pong in time: 1011 ``keepalive``; abnormal"""
+    with (
+        relaying(ping_interval=0.03, ping_timeout=0.03) as bench,
+        Probe(bench.node) as watcher,
+        bench.connect() as client,
+    ):
+        watched = Watched(bench, watcher)
+        bench.wait_gone(watched.client_pid)
+
+        assert_ended(watched, 1011, "keepalive", clean=False)
+        assert client.wait_closed() == (1011, "keepalive")
+
+
+def test_a_client_that_answers_pings_stays() -> None:
+    """protocol pings"""
+    with relaying(ping_interval=0.01, ping_timeout=0.01) as bench, bench.connect() as client:
+        bench.joined()
+
+        for _ in range(10):
+            frame = client.frame()
+            assert frame is not None
+            assert frame.opcode is Opcode.PING
+        client.close()
+
+
+def test_any_frame_shows_that_a_client_lives() -> None:
+    with relaying(ping_interval=0.04, ping_timeout=0.04) as bench, bench.connect() as client:
+        client_pid = bench.joined()
+        pulse = bench.connection(client_pid)._pulse
+        wait_for(lambda: pulse._number == 1)
+        client.send("busy")
+        wait_for(lambda: pulse._number == 2)
+
+        assert client_pid in bench.node.processes
+        client.drop()
+
+
+def test_an_interval_of_0_sends_no_ping() -> None:
+    with relaying(ping_interval=0) as bench, bench.connect():
+        client_pid = bench.joined()
+
+        assert bench.connection(client_pid)._pulse._ping_timer is None
+
+
+def test_pings_of_the_client_are_answered_with_their_payload() -> None:
+    with relaying() as bench, bench.connect() as client:
+        bench.joined()
+        client.ping(b"are you there")
+        frame = client.frame()
+
+        assert frame is not None
+        assert (frame.opcode, bytes(frame.data)) == (Opcode.PONG, b"are you there")
+
+
+def test_a_client_that_does_not_answer_the_close_frame_is_dropped(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(connections, "CLOSE_TIMEOUT", 0.02)
+    with relaying() as bench, Probe(bench.node) as watcher, bench.connect() as client:
+        watched = Watched(bench, watcher)
+        bench.target.do(process.send, watched.client_pid, "ws.close", {"code": 4001})
+
+        reason = "the client did not answer the closing handshake"
+        assert_ended(watched, 1006, reason, clean=False)
+        assert client.wait_closed() == (4001, "")
+
+
+def test_messages_during_the_closing_handshake_are_not_delivered() -> None:
+    with relaying() as bench, bench.connect() as client:
+        client_pid = bench.joined()
+        bench.target.do(process.send, client_pid, "ws.close", "enough")
+        client.send("too late")
+        client.wait_closed()
+
+        assert assert_receive(bench.target).topic == "ws.leave"
+
+
+def test_both_sides_may_close_at_once() -> None:
+    with relaying() as bench, Probe(bench.node) as watcher, bench.connect() as client:
+        watched = Watched(bench, watcher)
+        client.protocol.send_close(4000, "client")
+        bench.target.do(process.send, watched.client_pid, "ws.close", "server")
+        client._flush()
+        client.wait_closed()
+
+        assert_ended(watched, 1000, "server", clean=True)
+
+
+def test_a_target_that_ends_while_messages_are_in_flight_ends_the_connection_once() -> None:
+    def target() -> None:
+        for _ in range(5):
+            process.receive("ws.message")
+
+    with relaying(lambda b: relay(spawn(target))) as bench, bench.connect() as client:
+        for number in range(500):
+            client.protocol.send_text(str(number).encode())
+        client._flush()
+
+        assert client.wait_closed() == (1000, "target exited")
+    assert bench.connections() == []
+
+
+@pytest.mark.parametrize("round_", range(5))
+def test_a_tab_that_is_killed_while_messages_fly_both_ways_leaves_once(round_: int) -> None:
+    with relaying() as bench, bench.connect() as client:
+        client_pid = bench.joined()
+        for number in range(100):
+            client.protocol.send_text(str(number).encode())
+            bench.node.send(client_pid, "ws.send", str(number))
+        client._flush()
+        if round_ % 2:
+            reset(client)
+        else:
+            client.drop()
+        bench.wait_gone(client_pid)
+        settle(bench.node)
+
+        got = [item.topic for item in bench.target.items]  # type: ignore[union-attr]
+        assert got.count("ws.leave") == 1
+        assert got[-1] == "ws.leave"
+        assert not bench.node.send(client_pid, "ws.send", "late")
+
+
+def test_an_error_of_ours_ends_the_connection_and_spares_the_hub(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    with relaying() as bench, Probe(bench.node) as watcher, bench.connect() as client:
+        watched = Watched(bench, watcher)
+        session = bench.connection(watched.client_pid).session
+
+        def fail(is_text: bool, data: object) -> Any:
+            raise ZeroDivisionError("a bug")
+
+        monkeypatch.setattr(type(session), "message", lambda self, is_text, data: fail(True, data))
+        client.send("x")
+
+        assert client.wait_closed() == (1011, "internal error")
+        monkeypatch.undo()
+        assert_ended(watched, 1011, "internal error", clean=False)
+    assert "ZeroDivisionError: a bug" in caplog.text
+
+
+def test_the_pid_in_the_log_is_that_of_the_connection(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, logger="greenrelay.transport")
+    with relaying() as bench, bench.connect() as client:
+        client_pid = bench.joined()
+        client.close(4000, "bye")
+        bench.wait_gone(client_pid)
+
+    lines = [r.getMessage() for r in caplog.records if r.name == "greenrelay.transport"]
+    assert len(lines) == 2
+    assert lines[0].startswith(f"{client_pid} opened: path=/ws client=127.0.0.1 target=")
+    assert lines[1].startswith(f"{client_pid} closed: code=4000 clean=True duration=")
+    assert isinstance(client_pid, Pid)

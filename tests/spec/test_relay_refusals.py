@@ -1,0 +1,484 @@
+"""WebSocket Relay: "Refusals before the upgrade", every row and every sentence about origins."""
+
+import json
+import logging
+from typing import Any
+
+import gevent
+import pytest
+from flask import Flask
+from gevent import socket
+from gevent.event import Event as Flag
+
+from greenrelay import inbox, process, spawn, spawn_monitored
+from greenrelay.http.state import state_of
+from greenrelay.web import GreenRelay, relay, websocket_relay
+from tests.probe import assert_nothing, assert_receive, settle, wait_for
+from tests.relaying import KEY, UPGRADE, Bench, relaying
+from tests.serving import Refused, connected, http, serving
+
+
+def idle() -> None:
+    for _ in inbox():
+        pass
+
+
+class Spawning:
+    """A view that spawns its target, and the targets it has spawned."""
+
+    def __init__(self) -> None:
+        self.pids: list[str] = []
+
+    def __call__(self, bench: Bench) -> Any:
+        self.pids.append(spawn(idle))
+        return relay(self.pids[-1])
+
+
+def test_a_plain_get_is_426_and_leaves_nothing_running() -> None:
+    """not an upgrade request: 426 with ``Upgrade: websocket`` and one sentence"""
+    view = Spawning()
+    with relaying(view) as bench:
+        status, headers, body = bench.get()
+
+        assert status == 426
+        assert headers["upgrade"] == "websocket"
+        assert body.count("\n") == 1
+        bench.wait_gone(view.pids[0])
+
+
+def test_the_target_of_a_plain_get_is_cancelled_for_no_upgrade() -> None:
+    """… a target that this very request spawned … is cancelled (reason ``no upgrade``)"""
+    reasons: list[str | None] = []
+
+    def target() -> None:
+        reasons.append(process.events().receive().reason)  # type: ignore[union-attr]
+
+    with relaying(lambda b: relay(spawn(target))) as bench:
+        assert bench.get()[0] == 426
+
+        wait_for(lambda: reasons)
+        assert reasons == ["no upgrade"]
+
+
+def test_a_target_that_was_there_before_is_left_alone() -> None:
+    """… any other is left alone."""
+    with relaying() as bench:
+        assert bench.get()[0] == 426
+
+        assert_nothing(bench.target)
+
+
+@pytest.mark.parametrize("how", ["named", "monitored by another", "told to another", "linked"])
+def test_a_target_somebody_else_knows_is_left_alone(how: str) -> None:
+    """… that this very request spawned and nobody else has been told of …"""
+    spawned: list[str] = []
+
+    def view(bench: Bench) -> Any:
+        if how == "named":
+            spawned.append(spawn(idle, name="the room"))
+        else:
+            spawned.append(spawn(idle))
+        if how == "told to another":
+            process.send(bench.target.pid, "here", spawned[0])
+        elif how == "monitored by another":
+            bench.target.do(process.monitor, spawned[0])
+        elif how == "linked":
+            bench.target.do(process.link, spawned[0])
+        return relay(spawned[0])
+
+    with relaying(view) as bench:
+        assert bench.get()[0] == 426
+        settle(bench.node)
+
+        assert spawned[0] in bench.node.processes
+
+
+def test_a_target_only_this_request_watches_is_cancelled() -> None:
+    spawned: list[str] = []
+
+    def view(bench: Bench) -> Any:
+        spawned.append(spawn_monitored(idle))
+        process.send(spawned[0], "settings", {"a": 1})
+        return relay(spawned[0])
+
+    with relaying(view) as bench:
+        assert bench.get()[0] == 426
+
+        bench.wait_gone(spawned[0])
+
+
+def upgrade(**changes: str) -> dict[str, str]:
+    headers = {**UPGRADE, **{name.replace("_", "-"): value for name, value in changes.items()}}
+    return {name: value for name, value in headers.items() if value}
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "HEAD", "OPTIONS", "PATCH"])
+def test_another_method_is_400(method: str) -> None:
+    """method not GET …: 400"""
+    with relaying() as bench:
+        status, _, _ = bench.get(method=method, headers=upgrade())
+
+        assert (status, bench.calls) == (400, 0)
+
+
+def test_another_method_is_400_where_only_that_one_is_routed() -> None:
+    app = Flask(__name__)
+    GreenRelay(app)
+    app.post("/ws")(websocket_relay()(lambda: relay("nobody")))
+
+    with serving(app) as address:
+        assert http(address, "/ws", method="POST", headers=upgrade())[0] == 400
+
+
+def test_other_routes_may_be_asked_for_an_upgrade_with_any_method() -> None:
+    app = Flask(__name__)
+    GreenRelay(app)
+    app.post("/form")(lambda: "posted")
+
+    with serving(app) as address:
+        answer = http(address, "/form", method="POST", headers=upgrade(Content_Length="0"))
+
+    assert (answer[0], answer[2]) == (200, "posted")
+
+
+@pytest.mark.parametrize(
+    "key", ["", "short", "!!!!", KEY[:-4], "AAAA" + KEY, f"{KEY},{KEY}", KEY.replace("=", "")]
+)
+def test_a_bad_or_missing_key_is_400(key: str) -> None:
+    """bad or missing key: 400"""
+    with relaying() as bench:
+        status, _, _ = bench.get(headers=upgrade(Sec_WebSocket_Key=key))
+
+        assert (status, bench.calls) == (400, 0)
+
+
+@pytest.mark.parametrize("version", ["", "12", "8", "13, 13", "0x0d"])
+def test_a_wrong_version_is_426_and_says_the_right_one(version: str) -> None:
+    """wrong version 426 with ``Sec-WebSocket-Version: 13``"""
+    with relaying() as bench:
+        status, headers, _ = bench.get(headers=upgrade(Sec_WebSocket_Version=version))
+
+        assert (status, bench.calls) == (426, 0)
+        assert headers["sec-websocket-version"] == "13"
+
+
+def test_http_1_0_is_400() -> None:
+    with relaying() as bench:
+        status, _, _ = bench.get(headers=upgrade(), version="HTTP/1.0")
+
+        assert (status, bench.calls) == (400, 0)
+
+
+ALLOWED = [
+    ([], "OWN"),
+    ([], None),
+    (["https://app.example.com"], "https://app.example.com"),
+    (["https://app.example.com"], "HTTPS://APP.Example.COM"),
+    (["https://app.example.com"], "https://app.example.com:443"),
+    (["https://*.example.com"], "https://a.example.com"),
+    (["*.example.com"], "http://a.example.com"),
+    (["example.com"], "http://example.com"),
+    (["example.com"], "https://example.com"),
+    (["localhost:*"], "http://localhost:3000"),
+    (["https://app.example.com:8443"], "https://app.example.com:8443"),
+    (["null"], "null"),
+    (["*"], "https://anything.example"),
+    (["https://one.example, https://two.example"], "https://two.example"),
+    (["https://app.example.com"], "OWN"),
+]
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize(("patterns", "origin"), ALLOWED)
+def test_an_allowed_origin_connects(patterns: list[str], origin: str | None) -> None:
+    """The request's own scheme, host and port are always allowed …; patterns; ``null``; ``*``"""
+    with relaying(allowed_origins=patterns) as bench:
+        if origin == "OWN":
+            origin = f"http://{bench.address}"
+        with bench.connect(origin=origin):
+            bench.joined()
+
+
+REFUSED = [
+    ([], "http://evil.example"),
+    ([], "https://OWN"),
+    ([], "http://127.0.0.1"),
+    ([], "http://127.0.0.1:1"),
+    ([], "null"),
+    ([], ""),
+    ([], "http://OWN/path"),
+    ([], "http://OWN.evil.example"),
+    (["https://app.example.com"], "http://app.example.com"),
+    (["https://app.example.com"], "https://app.example.com:8443"),
+    (["https://app.example.com"], "https://app.example.com.evil.example"),
+    (["https://*.example.com"], "https://example.com"),
+    (["https://*.example.com"], "https://a.b.example.com"),
+    (["https://*.example.com"], "https://evil-example.com"),
+    (["*"], "null"),
+    (["*"], "not an origin"),
+]
+
+
+@pytest.mark.parametrize(("patterns", "origin"), REFUSED)
+def test_another_origin_is_403_before_the_view_runs(patterns: list[str], origin: str) -> None:
+    """origin not allowed: 403 … checked before the handler runs, so a refused client spawns
+    nothing"""
+    with relaying(allowed_origins=patterns) as bench:
+        origin = origin.replace("OWN", bench.address)
+        head = "".join(f"{k}: {v}\r\n" for k, v in {**UPGRADE, "Host": bench.address}.items())
+        status = raw_status(bench, f"GET /ws HTTP/1.1\r\n{head}Origin: {origin}\r\n\r\n")
+
+        assert (status, bench.calls) == (403, 0)
+
+
+def raw_status(bench: Bench, request: str) -> int:
+    host, _, port = bench.address.rpartition(":")
+    with gevent.Timeout(5), socket.create_connection((host, int(port))) as sock:
+        sock.sendall(request.encode())
+        answer: bytes = sock.recv(65536)
+    return int(answer.split()[1])
+
+
+def test_the_log_of_a_refused_origin_says_what_to_do(caplog: pytest.LogCaptureFixture) -> None:
+    """the log says the origin received, what is allowed, the option's name and the proxy hint"""
+    with relaying(allowed_origins=["https://app.example.com"]) as bench:
+        assert bench.refusal(origin="https://evil.example").status == 403
+        own = f"http://{bench.address}"
+
+    text = caplog.text
+    assert "https://evil.example" in text
+    assert "https://app.example.com" in text
+    assert own in text
+    assert "wsrelay.allowed.origins" in text
+    assert "ProxyFix" in text
+
+
+def test_no_origin_is_refused_where_one_is_required() -> None:
+    """no ``Origin`` header is not a browser and is allowed unless ``wsrelay.require.origin``"""
+    with relaying(require_origin=True) as bench:
+        assert bench.refusal().status == 403
+        assert bench.calls == 0
+        with bench.connect(origin=f"http://{bench.address}"):
+            bench.joined()
+
+
+def test_a_star_warns_at_the_start(caplog: pytest.LogCaptureFixture) -> None:
+    """``*`` warns at start"""
+    websocket_relay(allowed_origins="*")
+
+    assert "wsrelay.allowed.origins is *" in caplog.text
+
+
+def behind_a_proxy(app: Flask) -> None:
+    inner = app.wsgi_app
+
+    def proxied(environ: Any, start_response: Any) -> Any:
+        environ["wsgi.url_scheme"] = environ["HTTP_X_FORWARDED_PROTO"]
+        environ["HTTP_HOST"] = environ["HTTP_X_FORWARDED_HOST"]
+        environ["REMOTE_ADDR"] = environ["HTTP_X_FORWARDED_FOR"]
+        return inner(environ, start_response)
+
+    app.wsgi_app = proxied  # type: ignore[method-assign]
+
+
+PROXIED = {
+    "X-Forwarded-Proto": "https",
+    "X-Forwarded-Host": "public.example",
+    "X-Forwarded-For": "203.0.113.7",
+}
+
+
+@pytest.mark.parametrize("is_outside", [False, True])
+def test_the_own_origin_is_that_seen_after_a_trusted_proxy(is_outside: bool) -> None:
+    """… as seen after a trusted proxy"""
+    app = Flask(__name__)
+    if is_outside:
+        GreenRelay(app)
+    behind_a_proxy(app)
+    if not is_outside:
+        GreenRelay(app)
+
+    with (
+        relaying(app=app) as bench,
+        bench.connect(origin="https://public.example", headers=PROXIED),
+    ):
+        join = assert_receive(bench.target, topic="ws.join")
+
+        assert join.payload["remote_addr"] == "203.0.113.7"
+
+
+def test_a_target_that_is_dead_or_unknown_is_503_in_json() -> None:
+    """target dead or unknown: 503, JSON body ``{"error": "target_gone"}``"""
+    targets = ["{other.1@nowhere|7}", "no such name", "{not a pid"]
+
+    with relaying(lambda b: relay(targets[b.calls - 1])) as bench:
+        for _ in targets:
+            refused = bench.refusal()
+
+            assert refused.status == 503
+            assert refused.headers["Content-Type"] == "application/json"
+            assert json.loads(refused.body) == {"error": "target_gone"}
+
+
+def test_a_target_that_ends_before_the_answer_is_503() -> None:
+    with relaying(lambda b: relay(process.pid())) as bench:
+        refused = bench.refusal()
+
+    assert json.loads(refused.body) == {"error": "target_gone"}
+
+
+def test_a_target_that_was_told_to_end_is_gone() -> None:
+    def refuses_to_end() -> None:
+        try:
+            process.receive()
+        finally:
+            gevent.sleep(0.1)
+
+    def view(bench: Bench) -> Any:
+        pid = spawn(refuses_to_end)
+        gevent.sleep(0)
+        process.terminate(pid)
+        return relay(pid)
+
+    with relaying(view) as bench:
+        assert json.loads(bench.refusal().body) == {"error": "target_gone"}
+
+
+def test_beyond_the_cap_is_503_with_retry_after(caplog: pytest.LogCaptureFixture) -> None:
+    """connection cap reached …: 503 with ``Retry-After``; ``wsrelay.max.connections``"""
+    with relaying(max_connections=2) as bench:
+        with bench.connect() as first, bench.connect():
+            bench.joined()
+            calls = bench.calls
+
+            refused = bench.refusal()
+
+            assert refused.status == 503
+            assert refused.headers["Retry-After"].isdecimal()
+            assert bench.calls == calls
+            assert "wsrelay.max.connections" in caplog.text
+            first.close()
+            assert_receive(bench.target, topic="ws.leave")
+        with bench.connect():
+            bench.joined()
+
+
+def test_a_cap_of_0_is_no_cap() -> None:
+    """0 is no cap"""
+    with relaying(max_connections=0) as bench, bench.connect():
+        bench.joined()
+
+
+def test_upgrades_that_are_on_their_way_count() -> None:
+    go_on = Flag()
+
+    def view(bench: Bench) -> Any:
+        go_on.wait(5)
+        return relay(bench.target.pid)
+
+    with relaying(view, max_connections=1) as bench:
+
+        def connect() -> None:
+            with bench.connect() as client:
+                client.frame()
+
+        first = gevent.spawn(connect)
+        wait_for(lambda: bench.calls)
+
+        assert bench.refusal().status == 503
+        assert bench.calls == 1
+        go_on.set()
+        client_pid = bench.joined()
+        process_of_client = bench.connection(client_pid)
+        process_of_client.close(1000, "")
+        first.join(5)
+        with bench.connect():
+            bench.joined()
+
+
+def test_a_refused_upgrade_gives_its_place_back() -> None:
+    answers: list[Any] = ["no", ("no", 401), relay("nobody")]
+
+    with relaying(lambda b: answers[b.calls - 1], max_connections=1) as bench:
+        statuses = [bench.refusal().status for _ in answers]
+
+    assert statuses == [200, 401, 503]
+
+
+def test_a_draining_server_is_503_with_retry_after() -> None:
+    """… draining: 503 with ``Retry-After``"""
+    with relaying() as bench:
+        state_of(bench.app).drain()
+        refused = bench.refusal()
+
+        assert refused.status == 503
+        assert refused.headers["Retry-After"].isdecimal()
+        assert bench.calls == 0
+
+
+def test_a_server_that_begins_to_drain_while_the_view_runs_refuses_and_leaves_nothing() -> None:
+    spawned: list[str] = []
+
+    def view(bench: Bench) -> Any:
+        spawned.append(spawn(idle))
+        state_of(bench.app).drain()
+        return relay(spawned[0])
+
+    with relaying(view) as bench:
+        refused = bench.refusal()
+
+        assert refused.status == 503
+        assert refused.headers["Retry-After"].isdecimal()
+        bench.wait_gone(spawned[0])
+
+
+def test_the_target_of_a_client_that_left_is_cancelled() -> None:
+    """… a client that left …, a target that this very request spawned … is cancelled"""
+    topics: list[str] = []
+    go_on = Flag()
+
+    def target() -> None:
+        for message in inbox():
+            topics.append(message.topic)
+
+    spawned: list[str] = []
+
+    def view(bench: Bench) -> Any:
+        spawned.append(spawn(target))
+        go_on.wait(5)
+        return relay(spawned[0])
+
+    with relaying(view) as bench:
+        host, _, port = bench.address.rpartition(":")
+        head = "".join(f"{k}: {v}\r\n" for k, v in {**UPGRADE, "Host": bench.address}.items())
+        with socket.create_connection((host, int(port))) as sock:
+            sock.sendall(f"GET /ws HTTP/1.1\r\n{head}\r\n".encode())
+            wait_for(lambda: spawned)
+        gevent.sleep(0)
+        go_on.set()
+
+        bench.wait_gone(spawned[0])
+        assert topics == []
+
+
+def test_a_server_that_cannot_relay_says_so(caplog: pytest.LogCaptureFixture) -> None:
+    app = Flask(__name__)
+    GreenRelay(app)
+    app.get("/ws")(websocket_relay()(lambda: relay("nobody")))
+
+    response = app.test_client().get("/ws", headers=UPGRADE)
+
+    assert response.status_code == 500
+    assert "greenrelay.gunicorn.Worker" in caplog.text
+    assert caplog.records[0].levelno == logging.ERROR
+    state_of(app).node.shutdown(0)
+
+
+def test_two_relays_around_one_view_count_it_once() -> None:
+    app = Flask(__name__)
+    GreenRelay(app)
+    once = websocket_relay(max_connections=1)
+    app.get("/ws")(once(once(lambda: relay(spawn(idle)))))
+
+    with serving(app) as address, connected(address, "/ws"), pytest.raises(Refused):
+        connected(address, "/ws").__enter__()

@@ -11,6 +11,7 @@ import re
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from ssl import PROTOCOL_TLS_SERVER
 from typing import Any
 
 import gevent
@@ -28,9 +29,12 @@ from greenrelay.transport.server import Server
 
 
 @contextmanager
-def serving(app: Flask, **options: Any) -> Iterator[str]:
-    """Serve ``app`` on a free port; yields ``127.0.0.1:port``. Ends its node too."""
-    server = Server(app, **options)
+def serving(app: Flask, *, certificate: tuple[str, str] | None = None) -> Iterator[str]:
+    """Serve ``app`` on a free port; yields ``127.0.0.1:port``. Ends its node too.
+
+    ``certificate`` is the paths of a certificate and its key: then it speaks TLS.
+    """
+    server = make_server(app, certificate)
     server.start()
     state = state_of(app)
     try:
@@ -40,6 +44,18 @@ def serving(app: Flask, **options: Any) -> Iterator[str]:
         server.close()
         stop_at_once(state)
         server.stop(timeout=1)
+
+
+def make_server(app: Flask, certificate: tuple[str, str] | None = None) -> Server:
+    """Return a server for ``app`` on a free port."""
+    if certificate is None:
+        return Server(app)
+    server = Server(app, certificate=certificate[0], key=certificate[1])
+    # Programs have patched the standard library; tests have not.
+    context = SSLContext(PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(*certificate)
+    server._tls["ssl_context"] = context
+    return server
 
 
 def stop_at_once(state: AppState) -> None:

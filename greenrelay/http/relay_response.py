@@ -16,7 +16,7 @@ from greenrelay.errors import UnknownName
 from greenrelay.relay.command import RelayCommand, command_header
 from greenrelay.runtime.function_process import FunctionProcess
 from greenrelay.runtime.node import Node
-from greenrelay.runtime.scheduler import EXITING
+from greenrelay.runtime.task import EXITING
 from greenrelay.websocket.handshake import Refusal
 
 if TYPE_CHECKING:

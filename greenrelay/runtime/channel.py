@@ -13,7 +13,7 @@ from greenrelay.core.message import Message
 from greenrelay.durations import parse_duration
 from greenrelay.errors import Timeout
 from greenrelay.runtime.function_process import FunctionProcess
-from greenrelay.runtime.scheduler import EXITING, WAITING
+from greenrelay.runtime.task import EXITING, WAITING
 
 T = TypeVar("T", Message, Event)
 

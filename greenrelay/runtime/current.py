@@ -15,7 +15,7 @@ from greenlet import getcurrent
 from greenrelay.errors import NotInProcess
 from greenrelay.runtime.function_process import FunctionProcess
 from greenrelay.runtime.node import Node, open_nodes
-from greenrelay.runtime.scheduler import EXITING
+from greenrelay.runtime.task import EXITING
 
 
 class Scope(Protocol):

@@ -27,19 +27,26 @@ class Entries:
         self._sources[entry_id] = source
         self._found.pop(entry_id, None)
 
-    def find(self, entry: object) -> tuple[str, Callable[..., Any]]:
-        """Return (name, callable) of an entry; raises UnknownEntry."""
+    def find(self, entry: object) -> Callable[..., Any]:
+        """Return the callable of an entry; raises UnknownEntry."""
         if isinstance(entry, str):
             found = self._found.get(entry)
             if found is None:
                 found = self._found[entry] = import_callable(
                     self._sources.get(entry, entry), entry, tuple(self._sources)
                 )
-            return entry, found
+            return found
         if callable(entry):
-            module = getattr(entry, "__module__", None) or "?"
-            return f"{module}:{getattr(entry, '__qualname__', repr(entry))}", entry
+            return entry
         raise UnknownEntry(entry, why="an entry is a callable or an id namespace:name")
+
+
+def entry_name(entry: object) -> str:
+    """Return how an entry is shown: its id, or the module and name of a callable."""
+    if isinstance(entry, str):
+        return entry
+    module = getattr(entry, "__module__", None) or "?"
+    return f"{module}:{getattr(entry, '__qualname__', repr(entry))}"
 
 
 def import_callable(

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from greenlet import getcurrent
 
-from greenrelay.runtime.scheduler import DEAD
+from greenrelay.runtime.task import DEAD
 
 if TYPE_CHECKING:
     from greenrelay.runtime.node import Node

@@ -26,7 +26,8 @@ from greenrelay.core.pid import Pid
 from greenrelay.errors import InboxFull, NotInProcess, ProcessExit, Timeout
 from greenrelay.runtime.inbox import Item, Mailbox
 from greenrelay.runtime.process import Process
-from greenrelay.runtime.scheduler import (
+from greenrelay.runtime.scheduler import Scheduler
+from greenrelay.runtime.task import (
     BLOCKED,
     DEAD,
     EXITING,
@@ -37,7 +38,6 @@ from greenrelay.runtime.scheduler import (
     THROW,
     WAITING,
     WAKE,
-    Scheduler,
 )
 from greenrelay.runtime.timers import Alarm
 from greenrelay.runtime.waiter import Waiter
@@ -51,41 +51,35 @@ log = logging.getLogger("greenrelay.runtime")
 ENDS_PROGRAM = (KeyboardInterrupt, SystemExit)
 
 
-class Worker(greenlet):
-    """A greenlet that runs a process; ``greenrelay_process`` leads from one to the other."""
-
-    __slots__ = ("greenrelay_process",)
-    greenrelay_process: FunctionProcess
-
-
 class FunctionProcess(Process):
     """A process that runs a function in a greenlet of its own and reads a mailbox."""
 
     __slots__ = (
+        "_mailbox",
         "alarm",
         "args",
         "children",
         "deadline",
-        "exit_reason",
         "exit_result",
         "function",
         "kwargs",
-        "mailbox",
         "reads_events",
+        "resume",
         "scheduler",
         "signal",
     )
 
-    def __init__(self, node: Node, host: Host, pid: Pid, entry: str) -> None:
+    def __init__(self, node: Node, host: Host, pid: Pid, entry: object) -> None:
         super().__init__(node, host, pid, entry)
         self.scheduler: Scheduler = node.scheduler
-        self.mailbox = Mailbox(host.inbox_limit)
+        # Made when it is first used: many a process neither reads nor gets anything.
+        self._mailbox: Mailbox | None = None
         self.signal = NO_SIGNAL
-        self.exit_reason = ""
         self.exit_result: Result | None = None
         self.deadline: float | None = None
         self.alarm: Alarm | None = None
         self.reads_events = False
+        self.resume: Any = None
         # The PIDs it spawned, where somebody wants to know: see adopt.
         self.children: list[Pid] | None = None
         self.function: Callable[..., object] | None = None
@@ -104,23 +98,45 @@ class FunctionProcess(Process):
     def adopt(self, target: greenlet) -> None:
         """Be the process of a greenlet that runs already, such as an HTTP request's."""
         self.greenlet = target
+        self.resume = target.switch
         target.greenrelay_process = self  # type: ignore[attr-defined]
         self.state = RUNNING
+
+    @property
+    def mailbox(self) -> Mailbox:
+        """What it has been sent and has not read."""
+        mailbox = self._mailbox
+        if mailbox is None:
+            mailbox = self._mailbox = Mailbox(self.host.inbox_limit)
+        return mailbox
+
+    @property
+    def exit_reason(self) -> str:
+        """Why it has to end; "" as long as nobody told it to."""
+        return self.exit_result.reason if self.exit_result is not None else ""
 
     # what others do to it
 
     def deliver(self, message: Message) -> bool:
         """Append to the mailbox; at the limit do what the host's overflow rule says."""
-        mailbox = self.mailbox
+        mailbox = self._mailbox or self.mailbox
+        messages = mailbox.messages
+        if self.state == WAITING and not messages:
+            # The ordinary case: somebody waits for just this message.
+            messages.append(message)
+            mailbox.arrived += 1
+            self.state = READY
+            scheduler = self.scheduler
+            scheduler.ready.append(self)
+            if not scheduler.is_pending:
+                scheduler.arm()
+            return True
         if self.state >= EXITING:
             return False
-        if len(mailbox.messages) >= mailbox.limit:
+        if len(messages) >= mailbox.limit:
             return self._overflow(message)
         mailbox.put(message)
-        self.received += 1
-        if self.state == WAITING:
-            self.state = READY
-            self.scheduler.enqueue(self)
+        self.wake_up()
         return True
 
     def deliver_surely(self, message: Message) -> bool:
@@ -128,7 +144,6 @@ class FunctionProcess(Process):
         if self.state >= EXITING:
             return False
         self.mailbox.put(message)
-        self.received += 1
         self.wake_up()
         return True
 
@@ -174,7 +189,6 @@ class FunctionProcess(Process):
                 self.exit_result = result
             return
         self.exit_result = result
-        self.exit_reason = result.reason
         self.state = EXITING
         if state == NEW:
             self.node.ended(self, result, None)
@@ -186,8 +200,9 @@ class FunctionProcess(Process):
 
     def let_go(self) -> None:
         """Drop what only a live process needs; called once, when it has ended."""
-        super().let_go()
-        self.mailbox.clear()
+        self.greenlet = self.resume = None
+        if self._mailbox is not None:
+            self._mailbox.clear()
         if self.alarm is not None:
             self.alarm.cancel()
         if self.exit_result is not None:
@@ -202,11 +217,16 @@ class FunctionProcess(Process):
 
     def depth(self) -> int:
         """How many messages wait unread."""
-        return len(self.mailbox.messages)
+        return len(self._mailbox.messages) if self._mailbox is not None else 0
+
+    @property
+    def received(self) -> int:
+        """How many messages it has taken."""
+        return self._mailbox.arrived if self._mailbox is not None else 0
 
     def high_water(self) -> int:
         """The most messages that ever waited unread."""
-        return self.mailbox.high_water
+        return self._mailbox.high_water if self._mailbox is not None else 0
 
     def _overflow(self, message: Message) -> bool:
         overflow = self.host.overflow
@@ -217,7 +237,6 @@ class FunctionProcess(Process):
             self.host.dropped += 1
             self.mailbox.drop_oldest()
             self.mailbox.put(message)
-            self.received += 1
             return True
         if overflow == "block" and self._wait_for_room():
             return self.deliver(message)
@@ -305,14 +324,12 @@ class FunctionProcess(Process):
         return True
 
     def start(self) -> None:
-        """Run the function in a new greenlet; called in the hub."""
-        target = Worker(self._main, self.scheduler.hub)
-        target.greenrelay_process = self
-        self.greenlet = target
-        self.state = RUNNING
-        target.switch()
+        """Run the function in a worker; called in the hub."""
+        self.scheduler.crew.start(self)
 
-    def _main(self) -> None:
+    def run(self) -> None:
+        """Run the function, in its worker, and report how it ended."""
+        self.state = RUNNING
         function, args, kwargs = self.function, self.args, self.kwargs
         self.function, self.args, self.kwargs = None, (), {}
         error: BaseException | None = None

@@ -21,7 +21,8 @@ _get_thread = get_original("_thread", "get_ident")
 class Home:
     """The thread, run queue and timers of one node."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, recycle_workers: bool = True) -> None:
+        self._recycle_workers = recycle_workers
         self.id = ""
         self.is_stopped = False
         self._runtime: tuple[Scheduler, Timers] | None = None
@@ -68,5 +69,5 @@ class Home:
         if self.is_stopped:
             raise NodeStopped(self.id)
         self._thread = _get_thread()
-        self._runtime = Scheduler(), Timers()
+        self._runtime = Scheduler(recycle_workers=self._recycle_workers), Timers()
         return self._runtime

@@ -24,10 +24,10 @@ class Mailbox:
     """The unread messages and events of one process."""
 
     __slots__ = (
+        "_deepest",
         "arrived",
         "cancels",
         "events",
-        "high_water",
         "limit",
         "messages",
         "room_waiters",
@@ -38,7 +38,7 @@ class Mailbox:
         self.messages: deque[Message] = deque()
         self.events: deque[tuple[int, Event]] = deque()
         self.arrived = 0
-        self.high_water = 0
+        self._deepest = 0
         # How many of the events were CANCEL: looking for one among many others takes time.
         self.cancels = 0
         self.room_waiters: list[Callable[[], object]] | None = None
@@ -48,8 +48,13 @@ class Mailbox:
         self.messages.append(message)
         self.arrived += 1
         depth = len(self.messages)
-        if depth > self.high_water:
-            self.high_water = depth
+        if depth > self._deepest:
+            self._deepest = depth
+
+    @property
+    def high_water(self) -> int:
+        """The most messages that ever waited; one that is waited for is put in without put()."""
+        return self._deepest or min(self.arrived, 1)
 
     def put_event(self, event: Event) -> None:
         """Append an event; events are not limited."""

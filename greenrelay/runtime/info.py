@@ -11,7 +11,7 @@ from time import monotonic
 from greenrelay.core.pid import Pid
 from greenrelay.runtime.process import Process
 from greenrelay.runtime.reaper import stack_of
-from greenrelay.runtime.scheduler import STATE_NAMES
+from greenrelay.runtime.task import STATE_NAMES
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,11 +23,12 @@ from greenrelay.runtime.channel import Events, Inbox
 from greenrelay.runtime.current import current_node, current_process, require_process
 from greenrelay.runtime.function_process import FunctionProcess
 from greenrelay.runtime.process import Process
-from greenrelay.runtime.scheduler import BLOCKED, EXITING
+from greenrelay.runtime.task import BLOCKED, EXITING, RUNNING
 from greenrelay.runtime.timers import Timer
 from greenrelay.runtime.waiter import Waiter, value_of
 
 Duration = float | str
+_new = tuple.__new__
 
 
 def spawn(
@@ -131,13 +132,21 @@ def send(dest: str, topic: str, payload: object = None) -> bool:
     """
     try:
         process: FunctionProcess = getcurrent().greenrelay_process  # type: ignore[attr-defined]
+        target = process.node.processes.get(dest)
     except AttributeError:
-        adopted = current_process()
-        if adopted is None:
-            return current_node("send").send(dest, topic, payload)
-        process = adopted
+        return _send_from_elsewhere(dest, topic, payload)
     if process.state >= EXITING:
         raise process.exit_now()
+    process.sent += 1
+    if target is None or topic.__class__ is not str or topic[:1] in "@":
+        return process.node.route(dest, topic, payload, process.pid, process.context)
+    return target.deliver(_new(Message, (topic, payload, process.pid, process.context, None)))
+
+
+def _send_from_elsewhere(dest: str, topic: str, payload: object) -> bool:
+    process = current_process()
+    if process is None:
+        return current_node("send").send(dest, topic, payload)
     process.sent += 1
     return process.node.route(dest, topic, payload, process.pid, process.context)
 
@@ -254,6 +263,25 @@ def receive(*topics: str, timeout: Duration | None = None) -> Message | Event:
     With topics, wait for the first message that has one of them; all else stays in order. Raises
     Timeout; a ``timeout`` of 0 looks and does not wait.
     """
+    if topics or timeout is not None:
+        return _receive(topics, timeout)
+    try:
+        process: FunctionProcess = getcurrent().greenrelay_process  # type: ignore[attr-defined]
+        mailbox = process.mailbox
+    except AttributeError:
+        return _receive(topics, timeout)
+    messages = mailbox.messages
+    while process.state == RUNNING:
+        if messages and not mailbox.events and mailbox.room_waiters is None:
+            return messages.popleft()
+        item = mailbox.take()
+        if item is not None:
+            return item
+        process.scheduler.block(process)
+    raise process.exit_now()
+
+
+def _receive(topics: tuple[str, ...], timeout: Duration | None) -> Message | Event:
     process = require_process("receive")
     mailbox = process.mailbox
     seconds = None if timeout is None else parse_duration(timeout)

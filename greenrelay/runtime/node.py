@@ -45,9 +45,9 @@ from greenrelay.runtime.home import Home
 from greenrelay.runtime.host import Host
 from greenrelay.runtime.process import Process
 from greenrelay.runtime.reaper import Reaper
-from greenrelay.runtime.scheduler import DEAD
 from greenrelay.runtime.shutdown import shut_down
 from greenrelay.runtime.supervisor import Supervisor
+from greenrelay.runtime.task import DEAD
 from greenrelay.runtime.timers import Timer
 from greenrelay.runtime.waiter import Waiter, value_of
 
@@ -63,11 +63,14 @@ class Node(Home):
 
     ``name`` begins the node's id, the part of a PID before ``@``; the rest of the id is new for
     each OS process. ``grace`` is how long, in seconds, a process that was ended may go on with
-    its cleanup before its ending is delivered without it.
+    its cleanup before its ending is delivered without it. ``recycle_workers`` False starts a new
+    greenlet for each process, where the reference counts that recycling rests on do not hold.
     """
 
-    def __init__(self, name: str | None = None, *, grace: float = 5.0) -> None:
-        super().__init__()
+    def __init__(
+        self, name: str | None = None, *, grace: float = 5.0, recycle_workers: bool = True
+    ) -> None:
+        super().__init__(recycle_workers=recycle_workers)
         self.name = name or socket.gethostname().split(".")[0] or "node"
         self.grace = grace
         self.entries = Entries()
@@ -147,9 +150,9 @@ class Node(Home):
 
         Raises UnknownEntry, UnknownHost, HostFull, NameTaken, NodeStopped.
         """
-        label, function = self.entries.find(entry)
+        function = self.entries.find(entry)
         place = self.take_place(host)
-        process = FunctionProcess(self, place, self.new_pid(place), label)
+        process = FunctionProcess(self, place, self.new_pid(place), entry)
         process.context = context
         if name is not None:
             self.register(name, process)

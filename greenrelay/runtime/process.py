@@ -16,7 +16,8 @@ from greenlet import greenlet
 from greenrelay.core.events import Event, Result
 from greenrelay.core.message import NO_CONTEXT, Message
 from greenrelay.core.pid import Pid
-from greenrelay.runtime.scheduler import RUNNING
+from greenrelay.runtime.entry import entry_name
+from greenrelay.runtime.task import RUNNING
 from greenrelay.runtime.waiter import Waiter
 
 if TYPE_CHECKING:
@@ -28,37 +29,40 @@ class Process:
     """One process; ``deliver``, ``deliver_event`` and ``end`` are what its kind decides."""
 
     __slots__ = (
+        "_entry",
         "born_at",
         "context",
-        "entry",
         "greenlet",
         "host",
         "is_related",
         "node",
         "pid",
-        "received",
         "sent",
         "state",
         "trap_links",
         "waiters",
     )
 
-    def __init__(self, node: Node, host: Host, pid: Pid, entry: str) -> None:
+    def __init__(self, node: Node, host: Host, pid: Pid, entry: object) -> None:
         self.node = node
         self.host = host
         self.pid = pid
-        self.entry = entry
+        self._entry = entry
         self.state = RUNNING
         self.trap_links = False
         self.greenlet: greenlet | None = None
         self.born_at = monotonic()
         self.sent = 0
-        self.received = 0
         self.context: Mapping[str, object] = NO_CONTEXT
         # Whether a link, a monitor, a name or a waiter may exist: if not, its ending concerns
         # nobody and the supervisor need not be woken for it.
         self.is_related = False
         self.waiters: dict[Waiter, None] | None = None
+
+    @property
+    def entry(self) -> str:
+        """The name of what it runs."""
+        return entry_name(self._entry)
 
     def deliver(self, message: Message) -> bool:
         """Take a message; False when the process takes none any more.
@@ -86,6 +90,11 @@ class Process:
     def when_room(self, function: Callable[[], object]) -> None:
         """Call ``function`` once when the process can take messages again."""
         function()
+
+    @property
+    def received(self) -> int:
+        """How many messages it has taken."""
+        return 0
 
     def depth(self) -> int:
         """How many messages wait unread."""

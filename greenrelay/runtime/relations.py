@@ -22,7 +22,7 @@ from greenrelay.errors import ProcessDown, ProcessExit, UnknownName, UnknownOpti
 from greenrelay.runtime.current import current_node, current_process, require_process
 from greenrelay.runtime.info import ProcessInfo, describe
 from greenrelay.runtime.process import Process
-from greenrelay.runtime.scheduler import EXITING
+from greenrelay.runtime.task import EXITING
 
 
 def monitor(dest: str) -> MonitorRef:

@@ -5,7 +5,7 @@ Source: ``docs/architecture.md``, "The run queue".
 Theory. A greenlet of a process gets the CPU in one of three ways only: from the hub's callback
 ``_drain``, from another process that blocks and hands over (``block``), or from gevent, when the
 process waits for something of gevent's (a socket, a lock, ``sleep``). The first two take
-processes from ``_ready`` and look at their state when they do, so an entry that has become stale
+processes from ``ready`` and look at their state when they do, so an entry that has become stale
 (its process was woken otherwise, or has ended) does nothing. What can be found there:
 
 * NEW: the process has never run. Only the hub starts greenlets: a greenlet started from another
@@ -25,16 +25,22 @@ from __future__ import annotations
 import logging
 from collections import deque
 from time import monotonic
-from typing import Protocol
 
 import gevent
-from greenlet import greenlet
 
 from greenrelay.errors import ProcessExit
-
-NEW, RUNNING, WAITING, BLOCKED, READY, EXITING, DEAD = range(7)
-STATE_NAMES = ("new", "running", "waiting", "waiting for a reply", "ready", "exiting", "dead")
-NO_SIGNAL, WAKE, THROW = range(3)
+from greenrelay.runtime.task import (
+    EXITING,
+    NEW,
+    NO_SIGNAL,
+    READY,
+    RUNNING,
+    THROW,
+    WAITING,
+    WAKE,
+    Task,
+)
+from greenrelay.runtime.worker import Crew
 
 SLICE = 0.001
 HAND_OFFS = 16
@@ -42,43 +48,36 @@ HAND_OFFS = 16
 log = logging.getLogger("greenrelay.runtime")
 
 
-class Task(Protocol):
-    """What the run queue runs."""
-
-    state: int
-    signal: int
-    greenlet: greenlet | None
-    exit_reason: str
-
-    def start(self) -> None:
-        """Start the task in a greenlet of its own; called in the hub."""
-
-
 class Scheduler:
     """The run queue of one node on one hub."""
 
-    __slots__ = ("_budget", "_hub_switch", "_is_pending", "_loop", "_ready", "_timer", "hub")
+    __slots__ = ("_budget", "_loop", "_timer", "crew", "hub", "hub_switch", "is_pending", "ready")
 
-    def __init__(self) -> None:
+    def __init__(self, *, recycle_workers: bool = True) -> None:
         self.hub = gevent.get_hub()
         self._loop = self.hub.loop
-        self._hub_switch = self.hub.switch
+        self.hub_switch = self.hub.switch
         self._timer = self._loop.timer(0)
-        self._ready: deque[Task] = deque()
-        self._is_pending = False
+        self.ready: deque[Task] = deque()
+        self.is_pending = False
         self._budget = 0
+        self.crew = Crew(self, recycles=recycle_workers)
 
     @property
     def is_busy(self) -> bool:
         """Whether anything is to run that has not run yet."""
-        return self._is_pending
+        return self.is_pending
 
     def enqueue(self, task: Task) -> None:
         """Let ``task`` run soon."""
-        self._ready.append(task)
-        if not self._is_pending:
-            self._is_pending = True
-            self._loop.run_callback(self._drain)
+        self.ready.append(task)
+        if not self.is_pending:
+            self.arm()
+
+    def arm(self) -> None:
+        """Have the hub look at the run queue soon."""
+        self.is_pending = True
+        self._loop.run_callback(self._drain)
 
     def block(self, task: Task, state: int = WAITING) -> None:
         """Give the CPU away until ``task`` is resumed; called in its own greenlet.
@@ -87,36 +86,51 @@ class Scheduler:
         the state is RUNNING, or EXITING, whereupon the caller raises.
         """
         task.state = state
+        ready = self.ready
         try:
-            self._hand_over(task)
+            if ready and self._budget:
+                self._budget -= 1
+                other = ready.popleft()
+                if other.state == READY and other.greenlet is not None:
+                    other.state = RUNNING
+                    other.resume()
+                else:
+                    self._hand_over(other)
+            else:
+                self.hub_switch()
         finally:
-            if task.state < EXITING:
-                task.state = RUNNING
-            elif task.signal == WAKE:
-                task.signal = THROW
+            if task.state != RUNNING:
+                if task.state < EXITING:
+                    task.state = RUNNING
+                elif task.signal == WAKE:
+                    task.signal = THROW
 
-    def _hand_over(self, task: Task) -> None:
-        ready = self._ready
-        while ready and self._budget > 0:
-            other = ready.popleft()
-            state = other.state
-            if state == READY:
-                self._budget -= 1
-                other.state = RUNNING
-                assert other.greenlet is not None
-                other.greenlet.switch()
+    def _hand_over(self, other: Task) -> None:
+        state = other.state
+        if state == EXITING and other.signal:
+            self._interrupt(other)
+            return
+        if state in (NEW, READY):
+            if self.crew.hand_over(other):
                 return
-            if state == EXITING and other.signal:
+            self.ready.appendleft(other)
+        self.hub_switch()
+
+    def take_new(self) -> Task | None:
+        """Return the process to run next, if it is a new one and its turn has come."""
+        ready = self.ready
+        while ready and self._budget:
+            state = ready[0].state
+            if state == NEW or (state == READY and ready[0].greenlet is None):
                 self._budget -= 1
-                self._interrupt(other)
-                return
-            if state == NEW:
-                ready.appendleft(other)
-                break
-        self._hub_switch()
+                return ready.popleft()
+            if state == READY or (state == EXITING and ready[0].signal):
+                return None
+            ready.popleft()
+        return None
 
     def _drain(self) -> None:
-        ready = self._ready
+        ready = self.ready
         end = monotonic() + SLICE
         try:
             while ready:
@@ -133,15 +147,14 @@ class Scheduler:
             if ready:
                 self._timer.start(self._drain)
             else:
-                self._is_pending = False
+                self.is_pending = False
 
     def _resume(self, task: Task) -> None:
         state = task.state
-        if state == READY:
+        if state == READY and task.greenlet is not None:
             task.state = RUNNING
-            assert task.greenlet is not None
-            task.greenlet.switch()
-        elif state == NEW:
+            task.resume()
+        elif state in (NEW, READY):
             task.start()
         elif state == EXITING and task.signal:
             self._interrupt(task)
@@ -150,16 +163,16 @@ class Scheduler:
     def _interrupt(task: Task) -> None:
         is_ours = task.signal == WAKE
         task.signal = NO_SIGNAL
-        target = task.greenlet
-        if target is None or target.dead:
+        if task.greenlet is None or task.greenlet.dead:
             return
         if is_ours:
-            target.switch()
+            task.resume()
         else:
-            target.throw(ProcessExit(task.exit_reason))
+            task.greenlet.throw(ProcessExit(task.exit_reason))
 
     def close(self) -> None:
         """Give the timer back to the loop; nothing is resumed any more."""
-        self._ready.clear()
+        self.ready.clear()
+        self.crew.close()
         self._timer.stop()
         self._timer.close()

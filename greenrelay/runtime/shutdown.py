@@ -13,7 +13,7 @@ from gevent.event import Event as Flag
 from greenlet import getcurrent
 
 from greenrelay.core.events import Cancel
-from greenrelay.runtime.scheduler import DEAD
+from greenrelay.runtime.task import DEAD
 
 if TYPE_CHECKING:
     from greenrelay.runtime.node import Node

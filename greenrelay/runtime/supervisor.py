@@ -11,13 +11,13 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from greenlet import getcurrent, greenlet
 
 from greenrelay.core.events import Exit, LinkDown, Result
 from greenrelay.runtime.process import Process
-from greenrelay.runtime.scheduler import NEW, NO_SIGNAL, READY, RUNNING, WAITING
+from greenrelay.runtime.task import NEW, NO_SIGNAL, READY, RUNNING, WAITING
 
 if TYPE_CHECKING:
     from greenrelay.runtime.node import Node
@@ -28,7 +28,7 @@ log = logging.getLogger("greenrelay.runtime")
 class Supervisor:
     """The supervisor greenlet of one node; it is a task of the run queue like any process."""
 
-    __slots__ = ("_endings", "_node", "exit_reason", "greenlet", "signal", "state")
+    __slots__ = ("_endings", "_node", "exit_reason", "greenlet", "resume", "signal", "state")
 
     def __init__(self, node: Node) -> None:
         self._node = node
@@ -36,6 +36,7 @@ class Supervisor:
         self.state = NEW
         self.signal = NO_SIGNAL
         self.greenlet: greenlet | None = None
+        self.resume: Any = None
         self.exit_reason = ""
 
     def __len__(self) -> int:
@@ -51,10 +52,8 @@ class Supervisor:
             self._node.scheduler.enqueue(self)
 
     def start(self) -> None:
-        """Start the greenlet; called in the hub."""
-        self.greenlet = greenlet(self._run, self._node.scheduler.hub)
-        self.state = RUNNING
-        self.greenlet.switch()
+        """Run in a worker; called in the hub."""
+        self._node.scheduler.crew.start(self)
 
     def stop(self) -> None:
         """End the greenlet; it must have nothing left to do."""
@@ -64,7 +63,9 @@ class Supervisor:
             target.parent = getcurrent()
             target.throw()
 
-    def _run(self) -> None:
+    def run(self) -> None:
+        """Tell of endings for as long as the node lives."""
+        self.state = RUNNING
         try:
             self._work()
         finally:

@@ -72,6 +72,7 @@ class Connection(Process):
         "_pulse",
         "_rate",
         "_stage",
+        "_taken",
         "backlog",
         "drain_code",
         "drain_period",
@@ -99,6 +100,7 @@ class Connection(Process):
         self.session = session
         self.socket: ClientSocket
         self.messages_out = 0
+        self._taken = 0
         self.on_over: Callable[[Connection], object] | None = None
         self._protocol = protocol
         self._rate = rate
@@ -310,14 +312,14 @@ class Connection(Process):
             return False
         topic = message.topic
         if topic == "ws.close":
-            self.received += 1
+            self._taken += 1
             self.close(*closing(message.payload))
         elif topic == "ws.control":
-            self.received += 1
+            self._taken += 1
             control(self, message)
         else:
             frame = encode(*outgoing(topic, message.payload))
-            self.received += 1
+            self._taken += 1
             self.messages_out += 1
             self._write(frame)
             return self._stage == OPEN
@@ -332,6 +334,11 @@ class Connection(Process):
             self.close(1001, event.reason or "going away")
         else:
             self.close(1011, "linked process failed", failure=event.result.reason)
+
+    @property
+    def received(self) -> int:
+        """How many messages it has taken from processes."""
+        return self._taken
 
     def depth(self) -> int:
         """How many frames wait for a client that does not read."""

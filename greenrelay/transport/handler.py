@@ -84,7 +84,9 @@ class RelayHandler(WebSocketHandler):  # type: ignore[misc]
         try:
             WSGIHandler.run_application(self)
         finally:
+            # Both hold on to this handler, which holds on to its environ.
             self.environ.pop("wsgi.websocket", None)
+            self.environ.pop(TAKE_OVER, None)
             if late is not None:
                 late.leave()
 

@@ -22,7 +22,7 @@ from greenrelay.relay.rate import Rate
 from greenrelay.relay.session import Session
 from greenrelay.runtime.host import Host
 from greenrelay.runtime.node import Node
-from greenrelay.runtime.scheduler import EXITING
+from greenrelay.runtime.task import EXITING
 from greenrelay.transport.connection import Connection
 from greenrelay.transport.drain import Connections
 from greenrelay.transport.socket import ClientSocket

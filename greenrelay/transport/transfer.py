@@ -14,7 +14,7 @@ from greenrelay.core.pid import Pid
 from greenrelay.errors import InvalidRelayCommand, UnknownName
 from greenrelay.relay.command import RelayControl, parse_control
 from greenrelay.runtime.process import Process
-from greenrelay.runtime.scheduler import EXITING
+from greenrelay.runtime.task import EXITING
 
 if TYPE_CHECKING:
     from greenrelay.transport.connection import Connection

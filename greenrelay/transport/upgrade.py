@@ -141,7 +141,8 @@ def _from_our_handler(environ: Environ) -> TakenOver:
 
 def _from_gunicorn(environ: Environ) -> TakenOver:
     # gunicorn's own HTTP parser has read the request.
-    unreader = environ["wsgi.input"].reader.unreader
+    reader = environ["wsgi.input"].reader
+    unreader = reader.unreader if hasattr(reader, "unreader") else reader.req.unreader
     take_buffered = getattr(unreader, "take_buffered", None)
     buffered = take_buffered() if take_buffered else unreader.buf.getvalue()
     sock, is_detached = detach(environ["gunicorn.socket"])
@@ -170,7 +171,8 @@ def read_buffered(rfile: Any, sock: Any) -> bytes:
     try:
         held = len(rfile.peek(1))
         return bytes(rfile.read1(held)) if held else b""
-    except (BlockingIOError, ssl.SSLWantReadError):
+    except (BlockingIOError, ssl.SSLWantReadError, ConnectionError):
+        # Nothing is held; whether the client is there at all is asked next.
         return b""
     finally:
         sock.settimeout(timeout)

@@ -19,14 +19,16 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from time import monotonic
-from typing import TYPE_CHECKING
 
 from greenrelay.core.events import Cancel, Event, Exit, ExitError, Result
 from greenrelay.core.message import Message
 from greenrelay.core.pid import Pid
 from greenrelay.relay.rate import Rate
 from greenrelay.relay.session import Session, closing, outgoing, target_ended
+from greenrelay.runtime.host import Host
+from greenrelay.runtime.node import Node
 from greenrelay.runtime.process import Process
+from greenrelay.runtime.timers import Timer
 from greenrelay.transport.backlog import Backlog
 from greenrelay.transport.pulse import Pulse
 from greenrelay.transport.socket import ClientSocket
@@ -41,11 +43,6 @@ from greenrelay.websocket.frames import (
     encode,
 )
 from greenrelay.websocket.protocol import ERROR, Protocol
-
-if TYPE_CHECKING:
-    from greenrelay.runtime.host import Host
-    from greenrelay.runtime.node import Node
-    from greenrelay.runtime.timers import Timer
 
 log = logging.getLogger("greenrelay.transport")
 

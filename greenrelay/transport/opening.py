@@ -41,25 +41,44 @@ class Limits(Structure):
     """The limits of a connection; times in seconds, sizes in bytes, 0 is none."""
 
     @property
-    def max_message_size(self) -> int: ...  # noqa: D102 - named as the option is
+    def max_message_size(self) -> int:
+        """The largest message a client may send."""
+
     @property
-    def ping_interval(self) -> float: ...  # noqa: D102
+    def ping_interval(self) -> float:
+        """How often the client is pinged."""
+
     @property
-    def ping_timeout(self) -> float: ...  # noqa: D102
+    def ping_timeout(self) -> float:
+        """How long it has to answer."""
+
     @property
-    def queue_messages(self) -> int: ...  # noqa: D102
+    def queue_messages(self) -> int:
+        """How many frames may wait for it."""
+
     @property
-    def queue_bytes(self) -> int: ...  # noqa: D102
+    def queue_bytes(self) -> int:
+        """How many bytes may wait for it."""
+
     @property
-    def rate_messages(self) -> int: ...  # noqa: D102
+    def rate_messages(self) -> int:
+        """How many messages a second it may send."""
+
     @property
-    def rate_bytes(self) -> int: ...  # noqa: D102
+    def rate_bytes(self) -> int:
+        """How many bytes a second it may send."""
+
     @property
-    def subprotocols(self) -> tuple[str, ...]: ...  # noqa: D102
+    def subprotocols(self) -> tuple[str, ...]:
+        """What is offered where the relay command offers nothing."""
+
     @property
-    def drain_code(self) -> int: ...  # noqa: D102
+    def drain_code(self) -> int:
+        """The close code of a drain."""
+
     @property
-    def drain_period(self) -> float: ...  # noqa: D102
+    def drain_period(self) -> float:
+        """How long a drain may take."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 
 from greenrelay.errors import InboxFull
 from greenrelay.relay.heartbeat import Heartbeat
+from greenrelay.runtime.timers import Timer
 
 if TYPE_CHECKING:
-    from greenrelay.runtime.timers import Timer
     from greenrelay.transport.connection import Connection
 
 log = logging.getLogger("greenrelay.transport")

@@ -289,6 +289,10 @@ class TestScheduler:
         class Bad:
             state, signal, exit_reason = 0, 0, ""
             greenlet: Any = None
+            resume: Any = None
+
+            def run(self) -> None:
+                raise AssertionError("it never starts")
 
             def start(self) -> None:
                 raise ValueError("bad task")

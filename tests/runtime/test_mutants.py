@@ -15,7 +15,7 @@ from greenrelay.core.names import Names
 from greenrelay.core.topology import Topology
 from greenrelay.runtime.function_process import FunctionProcess
 from greenrelay.runtime.node import Node
-from greenrelay.runtime.scheduler import EXITING
+from greenrelay.runtime.task import EXITING
 from tests.runtime.test_lifecycle_model import LifecycleMachine
 
 Patch = Callable[[pytest.MonkeyPatch], None]

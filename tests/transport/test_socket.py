@@ -1,0 +1,257 @@
+from __future__ import annotations
+
+import os
+import ssl
+from collections.abc import Iterator
+from typing import Any
+
+import gevent
+import pytest
+from gevent import socket
+from gevent import ssl as gevent_ssl
+
+from greenrelay.relay.outbox import Outbox
+from greenrelay.transport import socket as module
+from greenrelay.transport.socket import ClientSocket
+from tests.probe import wait_for
+
+
+class Ends:
+    """A ClientSocket, the other end of it, and what it has called back."""
+
+    def __init__(self, sock: Any, peer: Any, *, limit_messages: int = 4) -> None:
+        self.peer = peer
+        self.data = b""
+        self.lost: list[str] = []
+        self.closed = 0
+        self.socket = ClientSocket(
+            sock,
+            Outbox(limit_messages, 1_000_000),
+            on_data=self._on_data,
+            on_lost=self.lost.append,
+            on_closed=self._on_closed,
+        )
+
+    def _on_data(self, data: bytes) -> None:
+        self.data += data
+
+    def _on_closed(self) -> None:
+        self.closed += 1
+
+    def fill(self) -> list[bytes]:
+        """Write frames until one has to wait; return them all."""
+        frames: list[bytes] = []
+        while not len(self.socket.outbox):
+            frames.append(bytes([len(frames) % 256]) * 100_000)
+            assert self.socket.write(frames[-1])
+        return frames
+
+    def read(self, count: int) -> bytes:
+        """Read so many bytes at the other end."""
+        found = b""
+        with gevent.Timeout(5):
+            while len(found) < count:
+                found += self.peer.recv(1_000_000)
+        return found
+
+
+@pytest.fixture
+def ends() -> Iterator[Ends]:
+    left, right = socket.socketpair()
+    both = Ends(left, right)
+    yield both
+    both.socket.abort()
+    right.close()
+
+
+def test_it_reads_nothing_before_start(ends: Ends) -> None:
+    ends.peer.sendall(b"early")
+    gevent.sleep(0)
+    assert ends.data == b""
+
+    ends.socket.start()
+
+    wait_for(lambda: ends.data == b"early")
+    assert ends.socket.bytes_in == 5
+
+
+def test_a_write_goes_straight_to_the_kernel(ends: Ends) -> None:
+    assert ends.socket.write(b"hello")
+
+    assert ends.peer.recv(10) == b"hello"
+    assert ends.socket.bytes_out == 5
+
+
+def test_what_the_kernel_does_not_take_waits_and_follows_in_order(ends: Ends) -> None:
+    frames = ends.fill()
+    frames.append(b"last")
+    assert ends.socket.write(b"last")
+
+    expected = b"".join(frames)
+    assert ends.read(len(expected)) == expected
+    wait_for(lambda: not len(ends.socket.outbox))
+    assert ends.socket.bytes_out == len(expected)
+
+
+def test_a_full_outbox_takes_no_more_but_a_last_frame(ends: Ends) -> None:
+    ends.fill()
+    while ends.socket.write(b"more"):
+        pass
+    count = len(ends.socket.outbox)
+
+    ends.socket.write_last(b"close")
+
+    assert len(ends.socket.outbox) == count + 1
+    assert not ends.socket.write(b"more")
+
+
+def test_last_frames_leave_the_limits_as_they_were(ends: Ends) -> None:
+    outbox = ends.socket.outbox
+    before = (outbox.limit_messages, outbox.limit_bytes)
+
+    ends.socket.write_last(b"head")
+
+    assert (outbox.limit_messages, outbox.limit_bytes) == before
+
+
+def test_a_paused_socket_leaves_data_in_the_kernel(ends: Ends) -> None:
+    ends.socket.start()
+    ends.socket.pause()
+    ends.peer.sendall(b"later")
+    gevent.sleep(0)
+    assert ends.data == b""
+
+    ends.socket.resume()
+
+    wait_for(lambda: ends.data == b"later")
+
+
+def test_the_end_of_tcp_is_told_once(ends: Ends) -> None:
+    ends.socket.start()
+    ends.peer.close()
+
+    wait_for(lambda: ends.closed)
+    assert ends.lost == ["connection closed by the client"]
+    assert not ends.socket.is_open
+    assert ends.socket.write(b"into the void")
+    ends.socket.abort()
+    assert (ends.closed, len(ends.lost)) == (1, 1)
+
+
+def test_a_write_that_fails_is_the_end_of_tcp(ends: Ends) -> None:
+    ends.peer.close()
+
+    assert ends.socket.write(b"x")
+
+    assert ends.lost == ["connection lost: Broken pipe"]
+    assert ends.closed == 1
+
+
+def test_a_queued_write_that_fails_is_the_end_of_tcp(ends: Ends) -> None:
+    ends.fill()
+    ends.peer.close()
+
+    wait_for(lambda: ends.lost)
+    assert ends.closed == 1
+    assert len(ends.socket.outbox) == 0
+
+
+def test_abort_closes_the_file_at_once_and_tells_no_loss(ends: Ends) -> None:
+    number = ends.socket._sock.fileno()
+    ends.fill()
+
+    ends.socket.abort()
+
+    assert (ends.lost, ends.closed) == ([], 1)
+    with pytest.raises(OSError, match="Bad file"):
+        os.fstat(number)
+
+
+def test_an_abort_inside_a_callback_ends_the_reading(ends: Ends) -> None:
+    ends.socket.on_data = lambda data: ends.socket.abort()
+    ends.socket.start()
+    ends.peer.sendall(b"x")
+
+    wait_for(lambda: ends.closed)
+    assert ends.lost == []
+
+
+def test_finish_writes_what_waits_then_ends_its_side_and_waits_for_the_other(ends: Ends) -> None:
+    ends.socket.start()
+    expected = b"".join(ends.fill())
+    ends.socket.finish()
+    ends.peer.sendall(b"ignored")
+
+    assert ends.read(len(expected)) == expected
+    assert ends.peer.recv(10) == b""
+    assert ends.closed == 0
+    ends.peer.close()
+    wait_for(lambda: ends.closed)
+    assert (ends.data, ends.lost) == (b"", [])
+
+
+def test_finish_waits_a_moment_only(ends: Ends, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "LINGER", 0.01)
+
+    ends.socket.finish()
+    ends.socket.finish()
+
+    wait_for(lambda: ends.closed)
+    assert ends.lost == []
+
+
+@pytest.fixture
+def tls(certificate: tuple[str, str]) -> Iterator[Ends]:
+    left, right = socket.socketpair()
+    server = gevent_ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    server.load_cert_chain(*certificate)
+    client = gevent_ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    client.check_hostname = False
+    client.verify_mode = ssl.CERT_NONE
+    shaking = gevent.spawn(client.wrap_socket, right)
+    sock = server.wrap_socket(left, server_side=True)
+    both = Ends(sock, shaking.get(timeout=5))
+    yield both
+    both.socket.abort()
+    both.peer.close()
+
+
+def test_tls_reads_everything_one_record_hides_behind_another(tls: Ends) -> None:
+    tls.socket.start()
+    tls.peer.sendall(b"x" * 500_000)
+
+    wait_for(lambda: len(tls.data) == 500_000)
+
+
+def test_tls_pauses_and_reads_on_in_the_middle_of_a_record(
+    tls: Ends, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[int] = []
+
+    def pause(data: bytes) -> None:
+        seen.append(len(data))
+        tls.socket.pause()
+
+    tls.socket.on_data = pause
+    monkeypatch.setattr(module, "READ_SIZE", 1000)
+    tls.socket.start()
+    tls.peer.sendall(b"x" * 10_000)
+
+    for count in range(1, 11):
+        wait_for(lambda: len(seen) == count)  # noqa: B023 - called at once
+        gevent.sleep(0)
+        assert len(seen) == count
+        tls.socket.resume()
+    assert sum(seen) == 10_000
+
+
+def test_tls_writes_in_order_however_slow_the_other_end_is(tls: Ends) -> None:
+    tls.socket.start()
+    frames = tls.fill()
+    frames.append(b"last")
+    tls.socket.write_last(b"last")
+
+    expected = b"".join(frames)
+    assert tls.read(len(expected)) == expected
+    tls.socket.finish()
+    assert tls.peer.recv(10) == b""

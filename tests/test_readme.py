@@ -20,7 +20,9 @@ from tests.readme import blocks
 ROOT = Path(__file__).parents[1]
 README = blocks(ROOT / "README.md")
 FILES = [name for kind, name in README if kind == "file"]
-QUIET = ["--no-control-socket"]
+# A worker that is told to stop while it boots does not hear it (gunicorn's handlers come later), so
+# the master waits for its graceful timeout: let that be short.
+QUIET = ["--no-control-socket", "--graceful-timeout", "5"]
 
 
 @pytest.fixture

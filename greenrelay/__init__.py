@@ -28,6 +28,7 @@ from greenrelay.errors import (
     UnsupportedServer,
 )
 from greenrelay.process import (
+    REPLY_LATER,
     Cancel,
     Event,
     Events,
@@ -40,7 +41,9 @@ from greenrelay.process import (
     Node,
     Pid,
     ProcessInfo,
+    RelayTarget,
     Result,
+    Server,
     Timer,
     call,
     cancel,
@@ -67,6 +70,7 @@ from greenrelay.process import (
     spawn_linked,
     spawn_linked_monitored,
     spawn_monitored,
+    stop,
     terminate,
     unlink,
     unmonitor,
@@ -75,6 +79,7 @@ from greenrelay.process import (
 )
 
 __all__ = [
+    "REPLY_LATER",
     "Cancel",
     "ConfigError",
     "Event",
@@ -103,8 +108,10 @@ __all__ = [
     "ProcessExit",
     "ProcessFailed",
     "ProcessInfo",
+    "RelayTarget",
     "ReservedTopic",
     "Result",
+    "Server",
     "Timeout",
     "Timer",
     "UnknownEntry",
@@ -137,6 +144,7 @@ __all__ = [
     "spawn_linked",
     "spawn_linked_monitored",
     "spawn_monitored",
+    "stop",
     "terminate",
     "unlink",
     "unmonitor",

@@ -42,9 +42,11 @@ from greenrelay.runtime.relations import (
     unregister,
     whereis,
 )
+from greenrelay.runtime.server import REPLY_LATER, RelayTarget, Server, stop
 from greenrelay.runtime.timers import Timer
 
 __all__ = [
+    "REPLY_LATER",
     "Cancel",
     "Event",
     "Events",
@@ -57,7 +59,9 @@ __all__ = [
     "Node",
     "Pid",
     "ProcessInfo",
+    "RelayTarget",
     "Result",
+    "Server",
     "Timer",
     "call",
     "cancel",
@@ -84,6 +88,7 @@ __all__ = [
     "spawn_linked",
     "spawn_linked_monitored",
     "spawn_monitored",
+    "stop",
     "terminate",
     "unlink",
     "unmonitor",

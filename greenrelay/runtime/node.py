@@ -45,6 +45,7 @@ from greenrelay.runtime.home import Home
 from greenrelay.runtime.host import Host
 from greenrelay.runtime.process import Process
 from greenrelay.runtime.reaper import Reaper
+from greenrelay.runtime.server import Server, ServerProcess
 from greenrelay.runtime.shutdown import shut_down
 from greenrelay.runtime.supervisor import Supervisor
 from greenrelay.runtime.task import DEAD
@@ -152,7 +153,9 @@ class Node(Home):
         """
         function = self.entries.find(entry)
         place = self.take_place(host)
-        process = FunctionProcess(self, place, self.new_pid(place), entry)
+        is_server = isinstance(function, type) and issubclass(function, Server)
+        kind = ServerProcess if is_server else FunctionProcess
+        process = kind(self, place, self.new_pid(place), entry)
         process.context = context
         if name is not None:
             self.register(name, process)

@@ -11,6 +11,7 @@ processes from ``ready`` and look at their state when they do, so an entry that 
 * NEW: the process has never run. Only the hub starts greenlets: a greenlet started from another
   one inherits its depth of recursion.
 * READY: it waits in ``block`` and something has arrived. Switch to it.
+* READY without a greenlet: a server that has got something to do; it is given a worker.
 * EXITING with ``signal``: it was told to end. If it waits in ``block`` it is switched to and
   raises by itself, which is three times cheaper than a throw; else ProcessExit is thrown into
   whatever it waits for. One that leaves ``block`` by another exception first (gevent.Timeout)
@@ -35,6 +36,7 @@ from greenrelay.runtime.task import (
     NO_SIGNAL,
     READY,
     RUNNING,
+    START,
     THROW,
     WAITING,
     WAKE,
@@ -107,10 +109,10 @@ class Scheduler:
 
     def _hand_over(self, other: Task) -> None:
         state = other.state
-        if state == EXITING and other.signal:
+        if state == EXITING and other.signal in (WAKE, THROW):
             self._interrupt(other)
             return
-        if state in (NEW, READY):
+        if state in (NEW, READY) or (state == EXITING and other.signal == START):
             if self.crew.hand_over(other):
                 return
             self.ready.appendleft(other)
@@ -120,12 +122,14 @@ class Scheduler:
         """Return the process to run next, if it is a new one and its turn has come."""
         ready = self.ready
         while ready and self._budget:
-            state = ready[0].state
-            if state == NEW or (state == READY and ready[0].greenlet is None):
+            first = ready[0]
+            state = first.state
+            is_live = state in (NEW, READY) or (state == EXITING and first.signal)
+            if is_live and first.greenlet is not None:
+                return None
+            if is_live:
                 self._budget -= 1
                 return ready.popleft()
-            if state == READY or (state == EXITING and ready[0].signal):
-                return None
             ready.popleft()
         return None
 
@@ -154,7 +158,7 @@ class Scheduler:
         if state == READY and task.greenlet is not None:
             task.state = RUNNING
             task.resume()
-        elif state in (NEW, READY):
+        elif state in (NEW, READY) or (state == EXITING and task.signal == START):
             task.start()
         elif state == EXITING and task.signal:
             self._interrupt(task)

@@ -11,7 +11,7 @@ from greenlet import greenlet
 
 NEW, RUNNING, WAITING, BLOCKED, READY, EXITING, DEAD = range(7)
 STATE_NAMES = ("new", "running", "waiting", "waiting for a reply", "ready", "exiting", "dead")
-NO_SIGNAL, WAKE, THROW = range(3)
+NO_SIGNAL, WAKE, THROW, START = range(4)
 
 
 class Task(Protocol):

@@ -5,6 +5,7 @@ Source: Configuration; HTTP, "Entries".
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from collections.abc import Mapping, Sequence
@@ -16,13 +17,16 @@ from flask import Flask
 from greenrelay.config.entries import Entry, ProcessService
 from greenrelay.config.resolve import Configuration, load
 from greenrelay.core.restart import RestartPolicy
+from greenrelay.core.strategy import Child
 from greenrelay.errors import ConfigError, UnknownEntry
 from greenrelay.http.registry import SPECS
 from greenrelay.http.router import blueprint_problems, mount_router
 from greenrelay.http.state import AppState
 from greenrelay.runtime.entry import import_callable
 from greenrelay.runtime.host import Host
-from greenrelay.runtime.service import Service, start_services
+from greenrelay.runtime.service import start_services
+
+log = logging.getLogger("greenrelay.config")
 
 
 def read(source: str | PathLike[str] | Mapping[str, object] | Sequence[object]) -> Configuration:
@@ -71,6 +75,7 @@ def apply(app: Flask, state: AppState, configuration: Configuration) -> None:
     The configuration has passed ``check``. Nothing runs yet: ``state.start()`` starts the services.
     """
     node = state.node
+    _warn_of_what_is_not_applied(configuration)
     for host in configuration.hosts:
         node.add_host(
             Host(
@@ -96,14 +101,21 @@ def apply(app: Flask, state: AppState, configuration: Configuration) -> None:
         state.starters.append(lambda: start_services(node, services))
 
 
+def _warn_of_what_is_not_applied(configuration: Configuration) -> None:
+    for server in configuration.servers:
+        for field in server.marks:
+            if field.partition(".")[0] in ("timeouts", "limits", "lifecycle") and "." in field:
+                log.warning("%s", server.problem(field, "is checked but not applied yet"))
+
+
 def _starts(service: ProcessService) -> bool:
     return service.lifecycle.auto_start
 
 
-def _service(entry: ProcessService, configuration: Configuration) -> Service:
+def _service(entry: ProcessService, configuration: Configuration) -> Child:
     lifecycle, restart = entry.lifecycle, entry.lifecycle.restart
     found = configuration.entry(entry.process)
-    return Service(
+    return Child(
         id=entry.id,
         entry=found.id if found is not None else entry.process,
         host=entry.host,
@@ -117,8 +129,9 @@ def _service(entry: ProcessService, configuration: Configuration) -> Service:
             max_attempts=restart.max_attempts,
             stable_threshold=lifecycle.stable_threshold,
         ),
-        stop_timeout=lifecycle.stop_timeout,
+        shutdown=lifecycle.stop_timeout,
         requires=lifecycle.requires,
+        start_timeout=lifecycle.start_timeout,
     )
 
 

@@ -4,6 +4,7 @@
 
     BaseException
       ProcessExit                     raised in a process that has to end
+        ProcessUpgrade                raised in a process that goes on with other code
     Exception
       GreenRelayError
         InvalidPid (ValueError)       text that is not a PID
@@ -42,6 +43,13 @@ class ProcessExit(BaseException):
     def __init__(self, reason: str = "normal") -> None:
         super().__init__(reason)
         self.reason = reason
+
+
+class ProcessUpgrade(ProcessExit):
+    """Raised inside a process by upgrade(): its old code is left and other code runs."""
+
+    def __init__(self) -> None:
+        super().__init__("normal")
 
 
 class GreenRelayError(Exception):

@@ -2,11 +2,26 @@
 
 from __future__ import annotations
 
-from greenrelay.core.events import Cancel, Event, Exit, ExitError, LinkDown, MonitorRef, Result
+from greenrelay.core.events import (
+    Cancel,
+    Event,
+    Exit,
+    ExitError,
+    GroupEvent,
+    Joined,
+    Left,
+    LinkDown,
+    MonitorRef,
+    Result,
+)
 from greenrelay.core.message import Message
 from greenrelay.core.pid import Pid
-from greenrelay.runtime.channel import Events, Inbox
+from greenrelay.core.restart import RestartPolicy
+from greenrelay.core.strategy import Child, ChildInfo
+from greenrelay.runtime.channel import Events, GroupEvents, Inbox
+from greenrelay.runtime.grouping import broadcast, groups, join, leave, members, watch
 from greenrelay.runtime.info import ProcessInfo
+from greenrelay.runtime.listening import listen, unlisten
 from greenrelay.runtime.messaging import (
     call,
     context,
@@ -43,16 +58,25 @@ from greenrelay.runtime.relations import (
     whereis,
 )
 from greenrelay.runtime.server import REPLY_LATER, RelayTarget, Server, stop
+from greenrelay.runtime.spawner import Spawner, with_context
+from greenrelay.runtime.supervision import Supervisor
 from greenrelay.runtime.timers import Timer
+from greenrelay.runtime.upgrade import upgrade
 
 __all__ = [
     "REPLY_LATER",
     "Cancel",
+    "Child",
+    "ChildInfo",
     "Event",
     "Events",
     "Exit",
     "ExitError",
+    "GroupEvent",
+    "GroupEvents",
     "Inbox",
+    "Joined",
+    "Left",
     "LinkDown",
     "Message",
     "MonitorRef",
@@ -60,9 +84,13 @@ __all__ = [
     "Pid",
     "ProcessInfo",
     "RelayTarget",
+    "RestartPolicy",
     "Result",
     "Server",
+    "Spawner",
+    "Supervisor",
     "Timer",
+    "broadcast",
     "call",
     "cancel",
     "context",
@@ -70,10 +98,15 @@ __all__ = [
     "exec",
     "exit",
     "get_options",
+    "groups",
     "inbox",
     "info",
+    "join",
+    "leave",
     "link",
+    "listen",
     "lookup",
+    "members",
     "monitor",
     "pid",
     "processes",
@@ -91,7 +124,11 @@ __all__ = [
     "stop",
     "terminate",
     "unlink",
+    "unlisten",
     "unmonitor",
     "unregister",
+    "upgrade",
+    "watch",
     "whereis",
+    "with_context",
 ]

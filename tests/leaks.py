@@ -30,11 +30,18 @@ class Counts:
     processes: int
     relations: int
     names: int
+    groups: int
     endings: int
 
     @classmethod
     def of(cls, node: Node) -> Counts:
-        return cls(len(node.processes), len(node.topology), len(node.names), len(node.supervisor))
+        return cls(
+            len(node.processes),
+            len(node.topology),
+            len(node.names),
+            len(node.groups),
+            len(node.supervisor),
+        )
 
 
 class LeakCheck:
@@ -71,7 +78,7 @@ class LeakCheck:
         for node in tuple(open_nodes):
             if node not in self._nodes:
                 found.append(f"node {node.id} is open")
-            found += node_leaks(node, self._nodes.get(node, Counts(0, 0, 0, 0)))
+            found += node_leaks(node, self._nodes.get(node, Counts(0, 0, 0, 0, 0)))
         for number, target in open_files().items():
             if self._files.get(number) != target:
                 found.append(f"file {number} is open: {target}")
@@ -104,6 +111,8 @@ def node_leaks(node: Node, before: Counts) -> list[str]:
         found.append(f"{now.relations - before.relations} side(s) of links or monitors")
     if now.names > before.names:
         found.append(f"{now.names - before.names} name(s) of {node.id}")
+    if now.groups > before.groups:
+        found.append(f"{now.groups - before.groups} group(s) or watched group(s) of {node.id}")
     if now.endings > before.endings:
         found.append(f"{now.endings - before.endings} untold ending(s) of {node.id}")
     return found
@@ -112,7 +121,7 @@ def node_leaks(node: Node, before: Counts) -> list[str]:
 def settled_node_leaks(node: Node) -> list[str]:
     """Wait up to a second for ``node`` to be empty; return what is left in it."""
     waited = 0.0
-    nothing = Counts(0, 0, 0, 0)
+    nothing = Counts(0, 0, 0, 0, 0)
     while (found := node_leaks(node, nothing)) and waited < SETTLE_SECONDS:
         gevent.sleep(STEP_SECONDS)
         waited += STEP_SECONDS

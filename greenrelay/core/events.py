@@ -1,6 +1,7 @@
-"""How processes end, and the events that tell others of it.
+"""How processes end, and the events that tell others of it, and of who is in a group.
 
-Source: Processes, "Endings". All values here are frozen and made for ``match``::
+Source: Processes, "Endings", and "Functions", row join. All values here are frozen and made for
+``match``::
 
     match receive():
         case Exit(pid, Result(error=None)): ...
@@ -109,3 +110,24 @@ class Cancel:
 
 
 Event = Exit | LinkDown | Cancel
+
+
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """JOINED: ``pid`` has become a member of ``group``, which this process watches."""
+
+    kind: ClassVar[str] = "JOINED"
+    group: str
+    pid: Pid
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """LEFT: ``pid`` is no member of ``group`` any more: it has left, or ended."""
+
+    kind: ClassVar[str] = "LEFT"
+    group: str
+    pid: Pid
+
+
+GroupEvent = Joined | Left

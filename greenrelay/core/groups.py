@@ -74,6 +74,10 @@ class Groups:
         _discard(self._joined, pid, group)
         return True
 
+    def watched(self, pid: Pid) -> tuple[str, ...]:
+        """Return the groups ``pid`` watches."""
+        return tuple(self._watching.get(pid, ()))
+
     def watch(self, group: str, pid: Pid) -> None:
         """Let ``pid`` hear of who joins and leaves ``group``."""
         self._watchers.setdefault(group, {})[pid] = None

@@ -1,21 +1,23 @@
-"""What a process reads from: its inbox and its events.
+"""What a process reads from: its inbox, its events, one topic, the changes of a group.
 
-Source: Processes, "Functions", rows inbox and events.
+Source: Processes, "Functions", rows inbox, events, listen and join.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Generic, TypeVar
+from collections import deque
+from collections.abc import Callable, Iterator
+from typing import Generic, Self, TypeVar
 
-from greenrelay.core.events import Event
+from greenrelay.core.events import Event, GroupEvent
 from greenrelay.core.message import Message
 from greenrelay.durations import parse_duration
 from greenrelay.errors import Timeout
 from greenrelay.runtime.function_process import FunctionProcess
+from greenrelay.runtime.inbox import Mailbox
 from greenrelay.runtime.task import EXITING, WAITING
 
-T = TypeVar("T", Message, Event)
+T = TypeVar("T", Message, Event, GroupEvent)
 
 
 class _Channel(Generic[T]):
@@ -54,26 +56,30 @@ class _Channel(Generic[T]):
 
 
 class Inbox(_Channel[Message]):
-    """The messages of a process, in order of arrival.
+    """The messages of a process, or those of a topic it listens to, in order of arrival.
 
     Iteration ends when the process is cancelled, after what arrived before that; in a process
     that reads ``events()``, and so handles CANCEL itself, it goes on.
     """
 
-    __slots__ = ()
+    __slots__ = ("_mailbox",)
+
+    def __init__(self, process: FunctionProcess, mailbox: Mailbox | None = None) -> None:
+        super().__init__(process)
+        self._mailbox = mailbox or process.mailbox
 
     def __len__(self) -> int:
-        return self._process.depth()
+        return len(self._mailbox.messages)
 
     def __bool__(self) -> bool:
         return True
 
     def _take(self) -> Message | None:
-        return self._process.mailbox.take_message()
+        return self._mailbox.take_message()
 
     def __next__(self) -> Message:
         process = self._process
-        mailbox = process.mailbox
+        mailbox = self._mailbox
         if process.state >= EXITING:
             raise process.exit_now()
         while True:
@@ -98,3 +104,69 @@ class Events(_Channel[Event]):
 
     def _take(self) -> Event | None:
         return self._process.mailbox.take_event()
+
+
+class GroupEvents(_Channel[GroupEvent]):
+    """Who joins and who leaves a watched group, in order; there is no limit.
+
+    Iteration ends when the process is cancelled and all is read, unless it reads ``events()``, and
+    when the channel is closed.
+    """
+
+    __slots__ = ("_changes", "_stop", "group", "is_closed")
+
+    def __init__(
+        self, process: FunctionProcess, group: str, stop: Callable[[GroupEvents], object]
+    ) -> None:
+        super().__init__(process)
+        self.group = group
+        self.is_closed = False
+        self._changes: deque[GroupEvent] = deque()
+        self._stop = stop
+
+    def __len__(self) -> int:
+        return len(self._changes)
+
+    def __bool__(self) -> bool:
+        return True
+
+    def put(self, change: GroupEvent) -> None:
+        """Append a change; the node does that."""
+        self._changes.append(change)
+        self._process.wake_up()
+
+    @property
+    def watcher(self) -> FunctionProcess:
+        """The process that watches."""
+        return self._process
+
+    def close(self) -> None:
+        """Stop watching; what is unread is thrown away. Closing again changes nothing."""
+        if not self.is_closed:
+            self.is_closed = True
+            self._changes.clear()
+            self._stop(self)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    def _take(self) -> GroupEvent | None:
+        if self.is_closed:
+            raise ValueError(f"the channel of group {self.group!r} is closed: nothing comes")
+        return self._changes.popleft() if self._changes else None
+
+    def __next__(self) -> GroupEvent:
+        process = self._process
+        if process.state >= EXITING:
+            raise process.exit_now()
+        while not self.is_closed:
+            change = self._take()
+            if change is not None:
+                return change
+            if process.mailbox.cancels and not process.reads_events:
+                break
+            process.wait(WAITING)
+        raise StopIteration

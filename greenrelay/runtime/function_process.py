@@ -23,8 +23,8 @@ from greenrelay.core.events import (
 )
 from greenrelay.core.message import Message
 from greenrelay.core.pid import Pid
-from greenrelay.errors import InboxFull, NotInProcess, ProcessExit, Timeout
-from greenrelay.runtime.inbox import Item, Mailbox
+from greenrelay.errors import InboxFull, NotInProcess, ProcessExit, ProcessUpgrade, Timeout
+from greenrelay.runtime.inbox import Mailbox
 from greenrelay.runtime.process import Process
 from greenrelay.runtime.scheduler import Scheduler
 from greenrelay.runtime.task import (
@@ -80,8 +80,8 @@ class FunctionProcess(Process):
         self.alarm: Alarm | None = None
         self.reads_events = False
         self.resume: Any = None
-        # The PIDs it spawned, where somebody wants to know: see adopt.
-        self.children: list[Pid] | None = None
+        # What it spawned, with the name it gave, where somebody wants to know: see adopt.
+        self.children: dict[Pid, str | None] | None = None
         self.function: Callable[..., object] | None = None
         self.args: tuple[Any, ...] = ()
         self.kwargs: dict[str, Any] = {}
@@ -134,7 +134,7 @@ class FunctionProcess(Process):
         if self.state >= EXITING:
             return False
         if len(messages) >= mailbox.limit:
-            return self._overflow(message)
+            return self.overflow(message, mailbox)
         mailbox.put(message)
         self.wake_up()
         return True
@@ -228,47 +228,35 @@ class FunctionProcess(Process):
         """The most messages that ever waited unread."""
         return self._mailbox.high_water if self._mailbox is not None else 0
 
-    def _overflow(self, message: Message) -> bool:
+    def overflow(self, message: Message, mailbox: Mailbox) -> bool:
+        """Do with a message for a full mailbox, its own or a channel, what the host says."""
         overflow = self.host.overflow
         if overflow == "drop_newest":
             self.host.dropped += 1
             return True
         if overflow == "drop_oldest":
             self.host.dropped += 1
-            self.mailbox.drop_oldest()
-            self.mailbox.put(message)
+            mailbox.drop_oldest()
+            mailbox.put(message)
             return True
-        if overflow == "block" and self._wait_for_room():
+        if overflow == "block" and self._wait_for_room(mailbox):
             return self.deliver(message)
-        raise InboxFull(self.pid, self.mailbox.limit)
+        raise InboxFull(self.pid, mailbox.limit)
 
-    def _wait_for_room(self) -> bool:
+    def _wait_for_room(self, mailbox: Mailbox) -> bool:
         sender: Process | None = getattr(getcurrent(), "greenrelay_process", None)
         if not isinstance(sender, FunctionProcess) or sender is self:
             return False
         until = monotonic() + self.host.block_timeout
         # Others may have taken the room by the time the sender runs: then it waits on.
-        while self.state < EXITING and len(self.mailbox.messages) >= self.mailbox.limit:
-            if not self._wait_for_less(sender, until):
+        while self.state < EXITING and len(mailbox.messages) >= mailbox.limit:
+            if not _wait_for_less(mailbox, sender, until):
                 return False
-        return True
-
-    def _wait_for_less(self, sender: FunctionProcess, until: float) -> bool:
-        waiter = Waiter(sender.answered)
-        tell = waiter.answer_nothing
-        self.when_room(tell)
-        try:
-            while not waiter.is_done:
-                if not sender.wait_until(BLOCKED, until):
-                    return False
-        finally:
-            waiter.drop()
-            self.mailbox.forget_room(tell)
         return True
 
     # what it does itself
 
-    def await_item(self, take: Callable[[], Item | None], timeout: float | None, what: str) -> Any:
+    def await_item(self, take: Callable[[], object], timeout: float | None, what: str) -> Any:
         """Return what ``take`` finds once it finds something; raises Timeout, ProcessExit."""
         if self.state >= EXITING:
             raise self.exit_now()
@@ -330,16 +318,22 @@ class FunctionProcess(Process):
     def run(self) -> None:
         """Run the function, in its worker, and report how it ended."""
         self.state = RUNNING
-        function, args, kwargs = self.function, self.args, self.kwargs
-        self.function, self.args, self.kwargs = None, (), {}
-        error: BaseException | None = None
-        assert function is not None
-        try:
-            result = Result(function(*args, **kwargs))
-        except BaseException as caught:
-            function = args = kwargs = None  # type: ignore[assignment]
-            error = caught
-            result = self.result_of(caught)
+        while True:
+            function, args, kwargs = self.function, self.args, self.kwargs
+            self.function, self.args, self.kwargs = None, (), {}
+            error: BaseException | None = None
+            assert function is not None
+            try:
+                result = Result(function(*args, **kwargs))
+            except BaseException as caught:
+                function = args = kwargs = None  # type: ignore[assignment]
+                error = caught
+                result = self.result_of(caught)
+            # Only upgrade() sets the function again: see upgrade.py.
+            if self.function is None or self.exit_result is not None:
+                break
+            if error is not None and not isinstance(error, ProcessUpgrade):
+                break
         if self.exit_result is not None:
             # The first reason counts, so what the cleanup raised is no news to anybody.
             self.node.ended(self, self.exit_result)
@@ -368,6 +362,20 @@ class FunctionProcess(Process):
             # A log handler that raises, or the order to end that arrives while it waits.
             self.signal = NO_SIGNAL
         return Result(None, failure, str(failure))
+
+
+def _wait_for_less(mailbox: Mailbox, sender: FunctionProcess, until: float) -> bool:
+    waiter = Waiter(sender.answered)
+    tell = waiter.answer_nothing
+    mailbox.when_room(tell)
+    try:
+        while not waiter.is_done:
+            if not sender.wait_until(BLOCKED, until):
+                return False
+    finally:
+        waiter.drop()
+        mailbox.forget_room(tell)
+    return True
 
 
 def _text_of(error: BaseException) -> str:

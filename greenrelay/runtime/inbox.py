@@ -12,9 +12,13 @@ from __future__ import annotations
 import logging
 from collections import deque
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from greenrelay.core.events import Cancel, Event, Exit
 from greenrelay.core.message import Message
+
+if TYPE_CHECKING:
+    from greenrelay.runtime.listening import Channels
 
 Item = Message | Event
 log = logging.getLogger("greenrelay.runtime")
@@ -27,6 +31,7 @@ class Mailbox:
         "_deepest",
         "arrived",
         "cancels",
+        "channels",
         "events",
         "limit",
         "messages",
@@ -42,6 +47,8 @@ class Mailbox:
         # How many of the events were CANCEL: looking for one among many others takes time.
         self.cancels = 0
         self.room_waiters: list[Callable[[], object]] | None = None
+        # Those of topics that do not come here: see listening.py.
+        self.channels: Channels | None = None
 
     def put(self, message: Message) -> None:
         """Append a message, whatever the limit."""
@@ -50,6 +57,13 @@ class Mailbox:
         depth = len(self.messages)
         if depth > self._deepest:
             self._deepest = depth
+
+    def replace(self, messages: list[Message]) -> None:
+        """Have these messages instead of what is unread; the new ones among them have arrived."""
+        self.arrived += len(messages) - len(self.messages)
+        self.messages.clear()
+        self.messages.extend(messages)
+        self._deepest = max(self._deepest, len(messages))
 
     @property
     def high_water(self) -> int:
@@ -144,6 +158,8 @@ class Mailbox:
         self.events.clear()
         self.cancels = 0
         self._tell_room()
+        if self.channels is not None:
+            self.channels.clear_all()
 
     def _close_gap(self, place: int) -> None:
         # A message taken from behind an event counts as handed out before it: move the marks of
@@ -152,6 +168,8 @@ class Mailbox:
             self.events = deque(
                 (mark + 1 if mark <= place else mark, event) for mark, event in self.events
             )
+        if self.channels is not None:
+            self.channels.close_gap(place)
 
     def _tell_room(self) -> None:
         waiters, self.room_waiters = self.room_waiters, None

@@ -57,5 +57,6 @@ def describe(process: Process, *, stack: bool = False) -> ProcessInfo:
         messages_in=process.received,
         messages_out=process.sent,
         trap_links=process.trap_links,
+        groups=node.groups.joined(pid),
         stack=stack_of(process.greenlet) if stack else None,
     )

@@ -54,11 +54,11 @@ def spawn(
         node.check_thread("spawn")
     else:
         node = parent.node
-    inherited = _inherited(parent, context)
-    process = node.spawn_process(entry, args, kwargs, host=host, name=name, context=inherited)
+    carried = inherited(parent, context)
+    process = node.spawn_process(entry, args, kwargs, host=host, name=name, context=carried)
     if parent is not None:
         if parent.children is not None:
-            parent.children.append(process.pid)
+            parent.children[process.pid] = name
         if link:
             node.link(parent, process)
         if monitor:
@@ -99,7 +99,7 @@ def exec(
     parent = require_process("exec")
     seconds = None if timeout is None else parse_duration(timeout)
     child = parent.node.spawn_process(
-        entry, args, kwargs, host=host, name=name, context=_inherited(parent, context)
+        entry, args, kwargs, host=host, name=name, context=inherited(parent, context)
     )
     waiter = Waiter(parent.answered)
     try:
@@ -110,9 +110,10 @@ def exec(
     return value_of(waiter, child.pid)
 
 
-def _inherited(
+def inherited(
     parent: FunctionProcess | None, context: Mapping[str, object] | None
 ) -> Mapping[str, object]:
+    """Return the context of ``parent`` with the values of ``context`` added."""
     mine = parent.context if parent else NO_CONTEXT
     # Read-only, since the sender, its children and the receivers of its messages share it.
     return MappingProxyType({**mine, **context}) if context else mine
@@ -174,6 +175,17 @@ def call(dest: str, topic: str, payload: object = None, timeout: Duration | None
     ``timeout``, what the other side gave to reply_error, and what send raises. A reply that comes
     later is dropped.
     """
+    return call_in(None, dest, topic, payload, timeout)
+
+
+def call_in(
+    context: Mapping[str, object] | None,
+    dest: str,
+    topic: str,
+    payload: object,
+    timeout: Duration | None,
+) -> Any:
+    """Do what call does, with a message that carries the values of ``context`` as well."""
     caller = require_process("call")
     seconds = None if timeout is None else parse_duration(timeout)
     node = caller.node
@@ -184,7 +196,8 @@ def call(dest: str, topic: str, payload: object = None, timeout: Duration | None
         raise ProcessDown(dest, "calling_self")
     waiter = Waiter(caller.answered)
     caller.sent += 1
-    if not node.route(target.pid, topic, payload, caller.pid, caller.context, waiter):
+    carried = inherited(caller, context)
+    if not node.route(target.pid, topic, payload, caller.pid, carried, waiter):
         raise ProcessDown(target.pid, NOPROC)
     _await_answer(caller, target, waiter, seconds, f"call of {dest}, topic {topic!r}")
     if waiter.error is not None and waiter.result is None:

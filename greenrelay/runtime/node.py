@@ -29,6 +29,7 @@ from greenrelay.core.events import (
 from greenrelay.core.message import NO_CONTEXT, Message, ReplySlot, check_topic
 from greenrelay.core.names import Names
 from greenrelay.core.pid import Pid, make_pid
+from greenrelay.core.strategy import ChildInfo
 from greenrelay.core.topology import Topology
 from greenrelay.durations import parse_duration
 from greenrelay.errors import (
@@ -43,6 +44,7 @@ from greenrelay.runtime.fork import disown
 from greenrelay.runtime.function_process import FunctionProcess
 from greenrelay.runtime.home import Home
 from greenrelay.runtime.host import Host
+from greenrelay.runtime.membership import Membership
 from greenrelay.runtime.process import Process
 from greenrelay.runtime.reaper import Reaper
 from greenrelay.runtime.server import Server, ServerProcess
@@ -85,10 +87,14 @@ class Node(Home):
         self.id = f"{self.name}.{secrets.token_hex(4)}"
         self.processes: dict[str, Process] = {}
         self.names = Names()
+        self.groups = Membership()
         self.topology = Topology()
         self.supervisor = Supervisor(self)
         self._number = 0
         self.reaper = Reaper(self)
+        # The children of supervisors, who end them, and what the one of the services has to show.
+        self.supervised: set[Pid] = set()
+        self.services: dict[str, ChildInfo] = {}
         self.idle: Flag | None = None
         for host in self.hosts.values():
             host.count = 0
@@ -198,11 +204,22 @@ class Node(Home):
 
     # messages
 
-    def send(self, dest: str, topic: str, payload: object = None) -> bool:
+    def send(
+        self,
+        dest: str,
+        topic: str,
+        payload: object = None,
+        *,
+        context: Mapping[str, object] = NO_CONTEXT,
+    ) -> bool:
         """Send from outside any process; True when an inbox took the message."""
-        if self.is_foreign_thread():
-            return self._send_from_thread(dest, topic, payload)
-        return self.route(dest, topic, payload)
+        if not self.is_foreign_thread():
+            return self.route(dest, topic, payload, context=context)
+        check_topic(topic)
+        if self.find(dest) is None:
+            return False
+        self.on_hub(self._route_quietly, dest, topic, payload, None, context)
+        return True
 
     def route(
         self,
@@ -232,13 +249,6 @@ class Node(Home):
         if process is None:
             return False
         return process.deliver_surely(Message(topic, payload, sender))
-
-    def _send_from_thread(self, dest: str, topic: str, payload: object) -> bool:
-        check_topic(topic)
-        if self.find(dest) is None:
-            return False
-        self.on_hub(self._route_quietly, dest, topic, payload)
-        return True
 
     def _route_quietly(
         self,

@@ -29,9 +29,9 @@ class Process:
     """One process; ``deliver``, ``deliver_event`` and ``end`` are what its kind decides."""
 
     __slots__ = (
-        "_entry",
         "born_at",
         "context",
+        "entry_object",
         "greenlet",
         "host",
         "is_related",
@@ -47,22 +47,23 @@ class Process:
         self.node = node
         self.host = host
         self.pid = pid
-        self._entry = entry
+        # What it runs: a callable or an id; upgrade() changes it.
+        self.entry_object = entry
         self.state = RUNNING
         self.trap_links = False
         self.greenlet: greenlet | None = None
         self.born_at = monotonic()
         self.sent = 0
         self.context: Mapping[str, object] = NO_CONTEXT
-        # Whether a link, a monitor, a name or a waiter may exist: if not, its ending concerns
-        # nobody and the supervisor need not be woken for it.
+        # Whether a link, a monitor, a name, a group or a waiter may exist: if not, its ending
+        # concerns nobody and the supervisor need not be woken for it.
         self.is_related = False
         self.waiters: dict[Waiter, None] | None = None
 
     @property
     def entry(self) -> str:
         """The name of what it runs."""
-        return entry_name(self._entry)
+        return entry_name(self.entry_object)
 
     def deliver(self, message: Message) -> bool:
         """Take a message; False when the process takes none any more.

@@ -34,7 +34,9 @@ def shut_down(node: Node, timeout: float) -> None:
     node.idle = Flag()
     try:
         for each in tuple(node.processes.values()):
-            each.deliver_event(Cancel(None, "shutdown", timeout))
+            # A supervisor ends its children itself, in reverse order.
+            if each.pid not in node.supervised:
+                each.deliver_event(Cancel(None, "shutdown", timeout))
         if node.processes and not node.idle.wait(timeout):
             _kill_all(node)
         while len(node.supervisor):

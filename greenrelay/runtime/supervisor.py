@@ -1,10 +1,10 @@
 """The one greenlet that tells a node's processes of endings.
 
 Source: Processes, "Endings". A process that has ended is reported here and nothing more; this
-greenlet then does, for one ending after the other: names release, EXIT to each watcher, then, if
-the ending was abnormal, LINK_DOWN to each linked process. So all processes see endings in one
-order, a watcher that got EXIT finds the name free, and however long a chain of links is, nothing
-recurses: whoever a LINK_DOWN ends comes back as a report of its own.
+greenlet then does, for one ending after the other: names and groups release, EXIT to each watcher,
+then, if the ending was abnormal, LINK_DOWN to each linked process. So all processes see endings in
+one order, a watcher that got EXIT finds the name free, and however long a chain of links is,
+nothing recurses: whoever a LINK_DOWN ends comes back as a report of its own.
 """
 
 from __future__ import annotations
@@ -90,6 +90,7 @@ class Supervisor:
         node = self._node
         pid = process.pid
         node.names.release(pid)
+        node.groups.ended(pid)
         waiters, process.waiters = process.waiters, None
         fired, linked = node.topology.ended(pid)
         for waiter in waiters or ():

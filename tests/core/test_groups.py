@@ -90,3 +90,13 @@ def test_a_watcher_is_listed_once_until_it_takes_that_back() -> None:
 
     assert groups.watchers("g") == (OTHER,)
     assert ONE not in groups
+
+
+def test_what_a_process_watches_is_known_until_it_ends() -> None:
+    groups = Groups()
+    groups.watch("g", ONE)
+    groups.watch("h", ONE)
+
+    assert groups.watched(ONE) == ("g", "h")
+    groups.ended(ONE)
+    assert groups.watched(ONE) == ()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import signal
 import subprocess
 import sys
 import textwrap
@@ -116,6 +117,8 @@ def run_script(script: str) -> str:
         capture_output=True,
         text=True,
         timeout=60,
+        # A runner in the background may have it ignored, and children inherit that.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""

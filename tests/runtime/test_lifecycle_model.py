@@ -408,7 +408,7 @@ class LifecycleMachine(RuleBasedStateMachine):
             self.settle()
             self.the_world_is_as_it_should_be()
             self.end_all()
-            assert Counts.of(self.node) == Counts(0, 0, 0, 0)
+            assert Counts.of(self.node) == Counts(0, 0, 0, 0, 0)
         finally:
             self.end_all()
             self.node.shutdown()

@@ -1,4 +1,4 @@
-"""The nasty scenarios of ``measured.md``, by number, each with its expected end."""
+"""Nasty scenarios of endings, by number, each with its expected end."""
 
 from __future__ import annotations
 

@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 
-.PHONY: run test test-setup lint types format clean
+.PHONY: run test test-setup lint types format bench clean
 
 run: $(VENV)/.run
 	$(BIN)/greenrelay run config.yaml
@@ -38,6 +38,10 @@ lint: $(VENV)/.dev
 types: $(VENV)/.dev
 	$(BIN)/mypy
 
+# Against the baselines that are there; about five minutes. Results go to bench/results.
+bench: $(VENV)/.bench
+	$(BIN)/python -m bench.processes
+
 format: $(VENV)/.dev
 	$(BIN)/ruff format
 	$(BIN)/ruff check --fix
@@ -55,6 +59,10 @@ $(BIN)/python:
 $(VENV)/.run: setup.cfg pyproject.toml | $(BIN)/python
 	$(PIP) --editable .
 	@touch $@
+
+$(VENV)/.bench: setup.cfg pyproject.toml | $(BIN)/python
+	$(PIP) --editable '.[bench]'
+	@touch $@ $(VENV)/.run
 
 $(VENV)/.dev: setup.cfg pyproject.toml | $(BIN)/python
 	$(PIP) --editable '.[dev]'

@@ -1,0 +1,1 @@
+"""The measurements of greenrelay, runnable by anyone; see ``bench/processes.py``."""

@@ -1,0 +1,1 @@
+"""The contenders: a module each, with its workloads as ``WORKLOADS``, by name."""

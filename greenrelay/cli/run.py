@@ -87,8 +87,9 @@ def _server(app: object, service: HttpService) -> Server:
 def _stop(server: Server, state: AppState) -> None:
     count = len(state.connections)
     log.info("stopping, with %d open connections; the same signal again ends it at once", count)
-    server.close()
+    # While it drains it still listens: whoever asks for a WebSocket now gets 503 and Retry-After.
     state.drain()
+    server.close()
     server.stop(REQUEST_GRACE)
     state.stop()
     log.info("stopped")

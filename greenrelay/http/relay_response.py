@@ -90,15 +90,20 @@ def find_target(node: Node, target_pid: str) -> Pid | None:
 
 
 def cancel_orphan(
-    node: Node, target: Pid | None, children: Collection[Pid], request: FunctionProcess | None
+    node: Node,
+    target: Pid | None,
+    children: Mapping[Pid, str | None],
+    request: FunctionProcess | None,
 ) -> None:
     """Cancel the target of an upgrade that failed, if it would be left with nobody.
 
     That is a target which this very request has spawned and nobody else has been told of: it has
-    no name, no link or monitor with another process, and the request has sent no message to
-    anybody but it. Any other target is left alone.
+    no name but the one it was spawned with, is in no group, has no link or monitor with another
+    process, and the request has sent no message to anybody but it. Any other target is left alone.
     """
-    if target is None or target not in children or node.names.names(target):
+    if target is None or target not in children:
+        return
+    if set(node.names.names(target)) - {children[target]} or node.groups.joined(target):
         return
     topology = node.topology
     me = request.pid if request is not None else None

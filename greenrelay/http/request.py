@@ -77,7 +77,8 @@ class Gate:
             sentence = "A WebSocket is asked for with GET."
             return refuse(400, sentence)(environ, start_response)
         entry = f"{environ['REQUEST_METHOD']} {environ.get('PATH_INFO', '')}"
-        scope = RequestScope(self._node, state.host, entry)
+        server = str(environ.get("SERVER_SOFTWARE", ""))
+        scope = RequestScope(self._node, state.host, entry, server)
         exchange = Exchange(environ, start_response)
         if upgrade is None:
             return self._serve(exchange, scope)

@@ -8,6 +8,7 @@ abnormally, and so does a client that leaves in the middle of a streamed answer.
 
 from __future__ import annotations
 
+import threading
 import traceback
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -22,7 +23,7 @@ from greenrelay.core.events import (
     result_of_reason,
 )
 from greenrelay.core.pid import Pid
-from greenrelay.errors import ProcessExit
+from greenrelay.errors import ProcessExit, UnsupportedServer
 from greenrelay.runtime.function_process import FunctionProcess
 from greenrelay.runtime.host import Host
 from greenrelay.runtime.node import Node
@@ -42,13 +43,15 @@ class RequestScope:
         "_node",
         "_outer",
         "_result",
+        "_server",
         "process",
     )
 
-    def __init__(self, node: Node, host: Host, entry: str) -> None:
+    def __init__(self, node: Node, host: Host, entry: str, server: str = "") -> None:
         self._node = node
         self._host = host
         self._entry = entry
+        self._server = server
         running: Any = getcurrent()
         # A view may serve a request of its own, with a test client: the outer one goes on then.
         self._outer = getattr(running, "greenrelay_scope", None)
@@ -59,20 +62,30 @@ class RequestScope:
         self.process: FunctionProcess | None = None
 
     def adopt(self) -> FunctionProcess:
-        """Make the request's greenlet a process."""
+        """Make the request's greenlet a process; raises UnsupportedServer without gevent's loop."""
+        if self._is_stranded():
+            raise UnsupportedServer(self._server)
         node = self._node
         host = node.take_place(self._host.id)
         process = FunctionProcess(node, host, node.new_pid(host), self._entry)
-        process.children = []
+        process.children = {}
         process.adopt(self._greenlet)
         node.admit(process)
         self.process = process
         return process
 
     @property
-    def children(self) -> list[Pid]:
-        """The processes this request has spawned."""
-        return (self.process.children if self.process else None) or []
+    def children(self) -> dict[Pid, str | None]:
+        """The processes this request has spawned, with the names it has given them."""
+        return (self.process.children if self.process else None) or {}
+
+    def _is_stranded(self) -> bool:
+        # A greenlet without a parent is a thread's first one: no hub runs it, and what it spawns
+        # would never run. In the main thread it may be a test client's, for which the hub runs
+        # whenever it waits.
+        if self._greenlet.parent is not None:
+            return False
+        return self._server.startswith("Werkzeug") or not _is_main_thread()
 
     def failed(self, error: BaseException) -> None:
         """Remember what the request let out: its process will have ended with that."""
@@ -91,6 +104,10 @@ class RequestScope:
             del running.greenrelay_process
             mine = self._result if result is RESULT_NORMAL else result
             self._node.ended(process, process.exit_result or mine)
+
+
+def _is_main_thread() -> bool:
+    return threading.get_ident() == threading.main_thread().ident
 
 
 class Body:

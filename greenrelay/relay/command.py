@@ -200,7 +200,7 @@ def _refuse_unknown(fields: Mapping[object, object], known: Collection[str], sou
         if name in known:
             continue
         close = difflib.get_close_matches(str(name), known, n=1)
-        hint = f'; did you mean "{close[0]}"?' if close else ""
+        hint = f'; did you mean "{close[0]}"?' if close else "."
         rule = f"is not a field{hint} Known: {', '.join(known)}"
         raise InvalidRelayCommand(str(name), value, rule, source)
 

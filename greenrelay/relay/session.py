@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import base64
 import json
-from types import MappingProxyType
-from typing import NamedTuple
 
 from greenrelay.errors import InvalidCloseCode
 
@@ -21,41 +19,8 @@ _SEND_KEYS = frozenset({"type", "data"})
 _CLOSE_KEYS = frozenset({"code", "reason"})
 
 
-class Ending(NamedTuple):
-    """How a connection ends: the code and reason the client gets, and whether that is clean."""
-
-    code: int
-    reason: str
-    is_clean: bool
-
-
-TARGET_EXITED = Ending(1000, "target exited", True)
-CANCELLED = Ending(1001, "cancelled", True)
-TARGET_FAILED = Ending(1011, "target failed", True)
-DRAIN = Ending(1012, "drain", True)
-PROTOCOL_ERROR = Ending(1002, "protocol error", False)
-CONNECTION_LOST = Ending(1006, "connection lost", False)
-NOT_UTF8 = Ending(1007, "text is not UTF-8", False)
-POLICY = Ending(1008, "policy", False)
-TOO_BIG = Ending(1009, "message too big", False)
-KEEPALIVE = Ending(1011, "keepalive", False)
-SLOW = Ending(4008, "slow", False)
-
-ENDINGS = MappingProxyType(
-    {
-        "target_exited": TARGET_EXITED,
-        "cancelled": CANCELLED,
-        "target_failed": TARGET_FAILED,
-        "drain": DRAIN,
-        "protocol_error": PROTOCOL_ERROR,
-        "connection_lost": CONNECTION_LOST,
-        "not_utf8": NOT_UTF8,
-        "policy": POLICY,
-        "too_big": TOO_BIG,
-        "keepalive": KEEPALIVE,
-        "slow": SLOW,
-    }
-)
+TARGET_EXITED = 1000, "target exited"
+TARGET_FAILED = 1011, "target failed"
 
 
 class Session:
@@ -180,8 +145,7 @@ def closing(payload: object) -> tuple[int, str]:
 
 def target_ended(is_normal: bool) -> tuple[int, str]:
     """Return the code and reason for the client when the target has ended."""
-    ending = TARGET_EXITED if is_normal else TARGET_FAILED
-    return ending.code, ending.reason
+    return TARGET_EXITED if is_normal else TARGET_FAILED
 
 
 def _typed(kind: object, data: object) -> tuple[int, bytes]:

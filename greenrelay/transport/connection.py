@@ -369,7 +369,7 @@ class Connection(Process):
 
     def _write(self, frame: bytes) -> None:
         if not self.socket.write(frame):
-            log.warning("%s: client does not read: closed with 4008", self.pid)
+            log.warning("%s: its queue to the client is full: closed with 4008", self.pid)
             self.socket.outbox.clear(keep_begun=True)
             self._fail(4008, "slow", "slow")
 

@@ -71,6 +71,7 @@ class Pulse:
         connection = self._connection
         if interval and connection is not None:
             self._heartbeat = Heartbeat(connection.pid, interval, connection.opened_at)
+            self._heartbeat.restart(interval, monotonic())
             self._beat_timer = connection.node.timers.call_after(interval, self._beat)
 
     def on_pong(self, payload: object) -> None:

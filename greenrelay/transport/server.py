@@ -98,6 +98,9 @@ class Server:
             **self._tls,
         )
         self._server.start()
+        if not self._path:
+            # Accepted sockets inherit it; without it an answer in two writes waits for an ACK.
+            self._server.socket.setsockopt(std_socket.IPPROTO_TCP, std_socket.TCP_NODELAY, 1)
 
     @property
     def url(self) -> str:

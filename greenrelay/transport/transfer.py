@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from greenrelay.core.message import Message
 from greenrelay.core.pid import Pid
-from greenrelay.errors import InvalidRelayCommand, UnknownName
+from greenrelay.errors import InvalidPid, InvalidRelayCommand, UnknownName
 from greenrelay.relay.command import RelayControl, parse_control
 from greenrelay.runtime.process import Process
 from greenrelay.runtime.task import EXITING
@@ -62,6 +62,8 @@ def _find(connection: Connection, dest: str) -> Process | None:
         process = connection.node.find(dest)
     except UnknownName:
         return None
+    except InvalidPid as error:
+        raise InvalidRelayCommand("target_pid", dest, f"is no PID: {error}", "ws.control") from None
     # One that was told to end takes no ws.join any more.
     return process if process is not None and process.state < EXITING else None
 

@@ -1,13 +1,14 @@
 """HTTP: "Three ways in" and "Entries"."""
 
 import textwrap
+import threading
 from pathlib import Path
 from typing import Any
 
 import pytest
 from flask import Flask
 
-from greenrelay import ConfigError, Node
+from greenrelay import ConfigError, Node, spawn
 from greenrelay.http.state import state_of
 from greenrelay.runtime.node import open_nodes
 from greenrelay.web import GreenRelay, create_app, websocket_relay
@@ -296,3 +297,36 @@ def test_settings_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> 
 
     assert app.secret_key == "from outside"
     state_of(app).node.shutdown(0)
+
+
+class TestServersWithoutGevent:
+    """A server that runs no gevent loop would leave what a view spawns waiting for ever."""
+
+    def test_a_view_that_needs_processes_says_so_under_werkzeug(
+        self, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        app = Flask(__name__)
+        GreenRelay(app)
+        app.add_url_rule("/spawn", view_func=lambda: str(spawn(int)))
+        app.add_url_rule("/plain", "plain", lambda: "plain")
+        environ = {"SERVER_SOFTWARE": "Werkzeug/3.1"}
+        client = app.test_client()
+
+        assert client.get("/plain", environ_overrides=environ).data == b"plain"
+        assert client.get("/spawn", environ_overrides=environ).status_code == 500
+        assert "greenrelay run config.yaml" in caplog.text
+        state_of(app).node.shutdown()
+
+    def test_so_it_does_in_a_thread_of_its_own(self) -> None:
+        app = Flask(__name__)
+        GreenRelay(app)
+        app.add_url_rule("/spawn", view_func=lambda: str(spawn(int)))
+        statuses: list[int] = []
+        thread = threading.Thread(
+            target=lambda: statuses.append(app.test_client().get("/spawn").status_code)
+        )
+        thread.start()
+        thread.join()
+
+        assert statuses == [500]
+        state_of(app).node.shutdown()

@@ -9,7 +9,6 @@ from greenrelay.errors import InvalidCloseCode
 from greenrelay.relay import session as relay
 from greenrelay.relay.session import (
     BINARY,
-    ENDINGS,
     TEXT,
     Session,
     closing,
@@ -253,23 +252,3 @@ def test_the_end_of_the_target_ends_the_connection() -> None:
     """target ends normally | 1000 `target exited` ; abnormally | 1011 `target failed`"""
     assert target_ended(True) == (1000, "target exited")
     assert target_ended(False) == (1011, "target failed")
-
-
-def test_the_endings_are_those_of_the_table() -> None:
-    """Endings and close codes"""
-    table = {name: (ending.code, ending.is_clean) for name, ending in ENDINGS.items()}
-
-    assert table == {
-        "target_exited": (1000, True),
-        "cancelled": (1001, True),
-        "target_failed": (1011, True),
-        "drain": (1012, True),
-        "protocol_error": (1002, False),
-        "connection_lost": (1006, False),
-        "not_utf8": (1007, False),
-        "policy": (1008, False),
-        "too_big": (1009, False),
-        "keepalive": (1011, False),
-        "slow": (4008, False),
-    }
-    assert (ENDINGS["slow"].reason, ENDINGS["keepalive"].reason) == ("slow", "keepalive")

@@ -74,11 +74,10 @@ def test_a_target_somebody_else_knows_is_left_alone(how: str) -> None:
     spawned: list[str] = []
 
     def view(bench: Bench) -> Any:
+        spawned.append(spawn(idle))
         if how == "named":
-            spawned.append(spawn(idle, name="the room"))
-        else:
-            spawned.append(spawn(idle))
-        if how == "told to another":
+            process.register("the room", spawned[0])
+        elif how == "told to another":
             process.send(bench.target.pid, "here", spawned[0])
         elif how == "monitored by another":
             bench.target.do(process.monitor, spawned[0])
@@ -91,6 +90,13 @@ def test_a_target_somebody_else_knows_is_left_alone(how: str) -> None:
         settle(bench.node)
 
         assert spawned[0] in bench.node.processes
+
+
+def test_a_target_named_by_its_very_spawn_is_cancelled() -> None:
+    with relaying(lambda b: relay(spawn(idle, name="the room"))) as bench:
+        assert bench.get()[0] == 426
+
+        wait_for(lambda: bench.node.names.owner("the room") is None)
 
 
 def test_a_target_only_this_request_watches_is_cancelled() -> None:

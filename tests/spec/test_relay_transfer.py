@@ -7,7 +7,7 @@ import gevent
 import gevent.event
 import pytest
 
-from greenrelay import InvalidPid, inbox, process, spawn
+from greenrelay import InvalidRelayCommand, inbox, process, spawn
 from greenrelay.core.message import Message
 from greenrelay.core.pid import Pid
 from greenrelay.runtime.host import Host
@@ -193,7 +193,7 @@ def test_text_that_is_no_pid_is_an_error_at_the_sender() -> None:
     with relaying() as bench, bench.connect() as client:
         client_pid = bench.joined()
 
-        with pytest.raises(InvalidPid):
+        with pytest.raises(InvalidRelayCommand, match="target_pid"):
             bench.target.do(process.send, client_pid, "ws.control", {"target_pid": "{x"})
         with pytest.raises(ValueError, match="itself"):
             bench.target.do(process.send, client_pid, "ws.control", {"target_pid": client_pid})

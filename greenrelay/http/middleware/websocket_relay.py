@@ -155,10 +155,15 @@ def _check(upgrade: Upgrade, options: RelayOptions) -> Response | None:
 
 
 def _log_origin(upgrade: Upgrade, options: RelayOptions) -> None:
+    if upgrade.origin is None:
+        log.warning(
+            "%s: refused a client without Origin: wsrelay.require.origin is true", upgrade.path
+        )
+        return
     allowed = ", ".join(options.allowed_origins) or "none listed"
     log.warning(
         "%s: refused origin %s; allowed: the request's own, %s://%s, and wsrelay.allowed.origins "
-        "(%s). Behind a proxy? Let ProxyFix or real_ip restore scheme and host.",
+        "(%s). Behind a proxy? Let werkzeug's ProxyFix restore scheme and host.",
         upgrade.path,
         upgrade.origin,
         request.scheme,
@@ -203,9 +208,9 @@ def _refuse_command(header: str, error: InvalidRelayCommand) -> Response:
     return refuse(500, sentence)
 
 
-def _children() -> list[Pid]:
+def _children() -> dict[Pid, str | None]:
     process = current_process()
-    return (process.children if process is not None else None) or []
+    return (process.children if process is not None else None) or {}
 
 
 def _cancel_orphan(target: Pid | None) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
+import traceback
 from collections.abc import Mapping, Sequence
 from os import PathLike
 from pathlib import Path
@@ -66,6 +67,12 @@ def _import_problem(entry: Entry, field: str, path: str) -> list[str]:
         import_callable(path)
     except UnknownEntry as error:
         return [str(entry.problem(field, str(error)))]
+    except Exception as error:
+        # A module's own code runs when it is imported, so anything may come out of it.
+        frame = traceback.extract_tb(error.__traceback__)[-1]
+        where = f"{frame.filename}:{frame.lineno}"
+        why = f"importing {path} failed: {type(error).__name__}: {error} ({where})"
+        return [str(entry.problem(field, why))]
     return []
 
 

@@ -64,9 +64,16 @@ def suggestion(name: str, known: Iterable[str]) -> str:
     if not names:
         return "; none is known"
     listing = ", ".join(names)
-    # Ids are compared without their namespace, which would make every two look alike.
-    by_tail = {known_name.rpartition(":")[2]: known_name for known_name in names}
-    close = difflib.get_close_matches(name.rpartition(":")[2], by_tail, n=1)
+    # Compared without the namespace or first part they share, which would make every two look
+    # alike.
+    by_tail = {_tail(known_name, name): known_name for known_name in names}
+    close = difflib.get_close_matches(_tail(name, name), by_tail, n=1)
     if not close:
         return f"; known: {listing}"
     return f'; did you mean "{by_tail[close[0]]}"? Known: {listing}'
+
+
+def _tail(name: str, other: str) -> str:
+    tail, other_tail = name.rpartition(":")[2], other.rpartition(":")[2]
+    first, dot, rest = tail.partition(".")
+    return rest if dot and other_tail.startswith(first + dot) else tail

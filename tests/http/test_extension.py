@@ -278,8 +278,8 @@ def test_a_decorator_without_its_call_says_what_is_wrong() -> None:
     def view() -> None:
         pass
 
-    with pytest.raises(TypeError):
-        websocket_relay(view)  # type: ignore[call-arg]
+    with pytest.raises(TypeError, match=r"@websocket_relay\(\)"):
+        websocket_relay(view)
 
 
 @pytest.mark.parametrize("name", ["allow_origins", "allowed_origins"])
@@ -330,3 +330,29 @@ class TestServersWithoutGevent:
 
         assert statuses == [500]
         state_of(app).node.shutdown()
+
+
+def test_a_view_s_module_that_cannot_be_imported_is_a_located_problem(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "broken_views.py").write_text("first = 1\nsecond = first / 0\n")
+    config = (
+        SEED
+        + """
+  - name: broken
+    kind: http.endpoint
+    meta:
+      router: ws_router
+    path: /broken
+    func: broken_views:view
+"""
+    )
+
+    with pytest.raises(ConfigError) as caught:
+        create_app(config)
+
+    (problem,) = caught.value.problems
+    assert 'http.endpoint "app:broken": func: importing broken_views:view failed' in problem
+    assert "ZeroDivisionError" in problem
+    assert "broken_views.py:2" in problem

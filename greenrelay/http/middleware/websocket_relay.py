@@ -90,13 +90,15 @@ class RelayOptions:
         object.__setattr__(self, "origins", policy)
 
 
-def websocket_relay(**options: object) -> Callable[[View], View]:
+def websocket_relay(*view: object, **options: object) -> Callable[[View], View]:
     """Return a decorator that relays the clients of a view; it goes under the route decorator.
 
     Options are those of the YAML router without ``wsrelay.`` and with underscores:
     ``allowed_origins=["https://app.example.com"]``, ``max_message_size="64KiB"``. Raises
-    ConfigError.
+    ConfigError, and TypeError when the parentheses are missing.
     """
+    if view:
+        raise TypeError("websocket_relay is called with its options: @websocket_relay()")
     found, problems = read_options(
         RelayOptions, {_option_name(name): value for name, value in options.items()}
     )

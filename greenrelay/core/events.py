@@ -12,7 +12,7 @@ Source: Processes, "Endings", and "Functions", row join. All values here are fro
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 from greenrelay.core.pid import Pid
 
@@ -71,9 +71,11 @@ RESULT_KILLED = result_of_reason(KILLED)
 RESULT_NOPROC = result_of_reason(NOPROC)
 
 
-@dataclass(frozen=True, slots=True)
-class MonitorRef:
-    """One monitor: ``watcher`` hears of the ending of ``target``, which is None if it had none."""
+class MonitorRef(NamedTuple):
+    """One monitor: ``watcher`` hears of the ending of ``target``, which is None if it had none.
+
+    A tuple, since it is a key of several tables and hashes in C.
+    """
 
     watcher: Pid
     target: Pid | None

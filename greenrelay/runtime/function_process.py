@@ -15,6 +15,7 @@ from greenlet import GreenletExit, getcurrent, greenlet
 
 from greenrelay.core.events import (
     KILLED,
+    RESULT_NORMAL,
     Event,
     ExitError,
     LinkDown,
@@ -324,7 +325,8 @@ class FunctionProcess(Process):
             error: BaseException | None = None
             assert function is not None
             try:
-                result = Result(function(*args, **kwargs))
+                value = function(*args, **kwargs)
+                result = RESULT_NORMAL if value is None else Result(value)
             except BaseException as caught:
                 function = args = kwargs = None  # type: ignore[assignment]
                 error = caught

@@ -7,6 +7,7 @@ temporary one.
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -20,8 +21,6 @@ from tests.app.demo import Demo
 from tests.app.picture import write_png
 from tests.app.tab import Tab
 
-CHROMIUM = Path("/usr/bin/chromium")
-CHROMEDRIVER = Path("/usr/bin/chromedriver")
 FLAGS = (
     "--headless=new",
     "--no-sandbox",
@@ -37,21 +36,20 @@ FLAGS = (
     "--disable-renderer-backgrounding",
 )
 
-pytestmark = pytest.mark.skipif(
-    not (CHROMIUM.exists() and CHROMEDRIVER.exists()), reason="needs Debian's chromium"
-)
-
 OpenTab = Callable[[str, str], Tab]
 
 
 @pytest.fixture(scope="module")
 def driver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WebDriver]:
+    chromium, chromedriver = shutil.which("chromium"), shutil.which("chromedriver")
+    assert chromium, "there is no chromium on PATH: run `make test-setup`"
+    assert chromedriver, "there is no chromedriver on PATH: run `make test-setup`"
     options = ChromeOptions()
-    options.binary_location = str(CHROMIUM)
+    options.binary_location = chromium
     for flag in FLAGS:
         options.add_argument(flag)
     options.add_argument(f"--user-data-dir={tmp_path_factory.mktemp('chromium')}")
-    driver = Chrome(options, Service(str(CHROMEDRIVER)))
+    driver = Chrome(options, Service(chromedriver))
     yield driver
     driver.quit()
 

@@ -62,11 +62,13 @@ class Inbox(_Channel[Message]):
     that reads ``events()``, and so handles CANCEL itself, it goes on.
     """
 
-    __slots__ = ("_mailbox",)
+    __slots__ = ("_is_plain", "_mailbox")
 
     def __init__(self, process: FunctionProcess, mailbox: Mailbox | None = None) -> None:
         super().__init__(process)
         self._mailbox = mailbox or process.mailbox
+        # A topic's box keeps count of what is taken from it.
+        self._is_plain = type(self._mailbox) is Mailbox
 
     def __len__(self) -> int:
         return len(self._mailbox.messages)
@@ -82,6 +84,10 @@ class Inbox(_Channel[Message]):
         mailbox = self._mailbox
         if process.state >= EXITING:
             raise process.exit_now()
+        messages = mailbox.messages
+        if messages and self._is_plain and not mailbox.cancels and mailbox.room_waiters is None:
+            # The ordinary case of a process that has more to do than it can.
+            return messages.popleft()
         while True:
             if mailbox.cancels and not process.reads_events and mailbox.is_cancelled():
                 raise StopIteration

@@ -137,7 +137,8 @@ class FunctionProcess(Process):
         if len(messages) >= mailbox.limit:
             return self.overflow(message, mailbox)
         mailbox.put(message)
-        self.wake_up()
+        if self.state == WAITING:
+            self.wake_up()
         return True
 
     def deliver_surely(self, message: Message) -> bool:

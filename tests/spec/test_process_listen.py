@@ -272,3 +272,16 @@ class TestUnlisten:
             assert unread() == ["a", "b"]
 
         node.run(main)
+
+
+def test_what_iteration_has_left_goes_back_to_where_it_had_arrived(node: gr.Node) -> None:
+    def main() -> list[object]:
+        channel = gr.listen("a")
+        for topic, number in (("a", 1), ("b", 2), ("a", 3), ("b", 4), ("a", 5)):
+            gr.send(gr.pid(), topic, number)
+        first = next(channel).payload
+        gr.unlisten("a")
+        inbox = gr.inbox()
+        return [first, *(inbox.get_nowait().payload for _ in range(4))]
+
+    assert node.run(main) == [1, 2, 3, 4, 5]

@@ -68,7 +68,9 @@ def test_a_target_that_was_there_before_is_left_alone() -> None:
         assert_nothing(bench.target)
 
 
-@pytest.mark.parametrize("how", ["named", "monitored by another", "told to another", "linked"])
+@pytest.mark.parametrize(
+    "how", ["named", "monitored by another", "told to another", "linked", "in a group"]
+)
 def test_a_target_somebody_else_knows_is_left_alone(how: str) -> None:
     """… that this very request spawned and nobody else has been told of …"""
     spawned: list[str] = []
@@ -81,6 +83,8 @@ def test_a_target_somebody_else_knows_is_left_alone(how: str) -> None:
             process.send(bench.target.pid, "here", spawned[0])
         elif how == "monitored by another":
             bench.target.do(process.monitor, spawned[0])
+        elif how == "in a group":
+            process.join("rooms", spawned[0])
         elif how == "linked":
             bench.target.do(process.link, spawned[0])
         return relay(spawned[0])

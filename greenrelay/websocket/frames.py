@@ -1,6 +1,7 @@
 """Frames as a server writes them: one final, unmasked frame from an opcode and its payload.
 
-Source: RFC 6455, section 5 (framing) and section 7.4 (close codes).
+Source: RFC 6455, section 5 (framing) and section 7.4 (close codes); RFC 7692, section 6 (the bit
+of a compressed message).
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from websockets.frames import apply_mask  # type: ignore[attr-defined]  # not in
 __all__ = [
     "BINARY",
     "CLOSE",
+    "COMPRESSED",
     "CONTINUATION",
     "PING",
     "PONG",
@@ -29,12 +31,15 @@ BINARY = 2
 CLOSE = 8
 PING = 9
 PONG = 10
+# Added to TEXT or BINARY: the bit RSV1 of a message that is compressed.
+COMPRESSED = 0x40
 
 MAX_CONTROL_SIZE = 125
 MAX_REASON_SIZE = MAX_CONTROL_SIZE - 2
 
 _FINAL = 0x80
-_OPCODES = (CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG)
+_CONTROL = 8
+_OPCODES = (CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG, TEXT | COMPRESSED, BINARY | COMPRESSED)
 # Most messages are short, and building two bytes costs more than looking them up.
 _SHORT_HEADS = {
     opcode: tuple(bytes((_FINAL | opcode, size)) for size in range(126)) for opcode in _OPCODES
@@ -49,7 +54,7 @@ def encode(opcode: int, payload: bytes) -> bytes:
     size = len(payload)
     if size < 126:
         return _SHORT_HEADS[opcode][size] + payload
-    assert opcode < CLOSE, f"control frame of {size} bytes"
+    assert not opcode & _CONTROL, f"control frame of {size} bytes"
     if size < 65536:
         return _pack_16_bit_head(_FINAL | opcode, 126, size) + payload
     return _pack_64_bit_head(_FINAL | opcode, 127, size) + payload

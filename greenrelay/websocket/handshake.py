@@ -11,6 +11,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from hashlib import sha1
 
+from greenrelay.websocket.extension import parse_extensions
+
 _GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 _KEY_SIZE = 16
 _VERSION = "13"
@@ -56,11 +58,13 @@ def wants_websocket(upgrade: str, connection: str) -> bool:
     return "websocket" in _tokens(upgrade.lower()) and "upgrade" in _tokens(connection.lower())
 
 
-def check(method: str, http_version: str, version: str, key: str) -> Refusal | None:
+def check(
+    method: str, http_version: str, version: str, key: str, extensions: str = ""
+) -> Refusal | None:
     """Return why this upgrade request is refused, or None.
 
-    ``http_version`` is ``"HTTP/1.1"`` or ``"1.1"``, ``version`` and ``key`` are the headers
-    Sec-WebSocket-Version and Sec-WebSocket-Key, "" if absent.
+    ``http_version`` is ``"HTTP/1.1"`` or ``"1.1"``; ``version``, ``key`` and ``extensions`` are
+    the headers Sec-WebSocket-Version, -Key and -Extensions, "" if absent.
     """
     if method != "GET":
         return Refusal(400, f"The method is {method!r}; a WebSocket is opened with GET.")
@@ -74,6 +78,10 @@ def check(method: str, http_version: str, version: str, key: str) -> Refusal | N
         return Refusal(400, "Sec-WebSocket-Key is missing.")
     if not _is_key(key.strip()):
         return Refusal(400, f"Sec-WebSocket-Key is not {_KEY_SIZE} bytes in base64.")
+    try:
+        parse_extensions(extensions)
+    except ValueError as error:
+        return Refusal(400, f"{error}.")
     return None
 
 
@@ -99,9 +107,15 @@ def is_token(name: str) -> bool:
 
 
 def response_head(
-    key: str, *, subprotocol: str | None = None, headers: Iterable[tuple[str, str]] = ()
+    key: str,
+    *,
+    subprotocol: str | None = None,
+    extensions: str | None = None,
+    headers: Iterable[tuple[str, str]] = (),
 ) -> bytes:
     """Return the whole head of the 101 answer, ``headers`` being the application's own.
+
+    ``extensions`` is what was agreed on, as it is written.
 
     Of those the hop-by-hop ones, Content-* and Sec-WebSocket-* are left out. Raises ValueError
     for a name that is not a token and for a value with a line break or outside Latin-1.
@@ -114,6 +128,8 @@ def response_head(
     ]
     if subprotocol is not None:
         lines.append(_header_line("Sec-WebSocket-Protocol", subprotocol))
+    if extensions is not None:
+        lines.append(_header_line("Sec-WebSocket-Extensions", extensions))
     for name, value in headers:
         lowered = name.lower()
         if lowered in _HOP_BY_HOP or lowered.startswith(_DROPPED_PREFIXES):

@@ -1,6 +1,6 @@
 """The reading side of a WebSocket server: bytes in, whole messages out, no socket in sight.
 
-Source: RFC 6455, sections 5 to 8; limits from WebSocket Relay, "Options".
+Source: RFC 6455, sections 5 to 8; RFC 7692, section 6; limits from WebSocket Relay, "Options".
 
 Theory. A read is any piece of the byte stream, so it can end in four places, and only there:
 
@@ -14,7 +14,9 @@ Theory. A read is any piece of the byte stream, so it can end in four places, an
   come before it.
 
 The first three and the end of the connection are ``_is_midway`` or not; the ordinary case, a
-whole message in one frame in one read, is the loop of ``receive`` and touches no other state.
+whole message in one frame in one read, is the loop of ``_read`` and touches no other state. What
+a frame announces is checked before anything is kept of it, and memory grows with the bytes that
+are there.
 """
 
 from __future__ import annotations
@@ -23,9 +25,11 @@ from collections.abc import Sequence
 from struct import Struct
 from typing import TypeAlias
 
+from greenrelay.websocket.deflate import Inflater, wire_limit
 from greenrelay.websocket.frames import (
     BINARY,
     CLOSE,
+    COMPRESSED,
     CONTINUATION,
     MAX_CONTROL_SIZE,
     PING,
@@ -34,19 +38,18 @@ from greenrelay.websocket.frames import (
     apply_mask,
     is_sendable_code,
 )
-from greenrelay.websocket.message import BinaryMessage, TextMessage
+from greenrelay.websocket.message import BinaryMessage, CompressedMessage, TextMessage
+from greenrelay.websocket.violation import NOT_UTF8, PROTOCOL_ERROR, TOO_BIG, Violation
 
 ERROR = -1
-PROTOCOL_ERROR = 1002
 NO_CODE = 1005
-NOT_UTF8 = 1007
-TOO_BIG = 1009
 
 Received: TypeAlias = tuple[int, object]
 
 _FINAL = 0x80
 _RESERVED = 0x70
 _MASKED = 0x80
+_RESERVED_SET = "reserved bit set without an extension"
 _FINAL_TEXT = _FINAL | TEXT
 _FINAL_BINARY = _FINAL | BINARY
 # From this size on a memoryview is cheaper than the copy it avoids.
@@ -55,23 +58,16 @@ _unpack_16_bit = Struct("!H").unpack_from
 _unpack_64_bit = Struct("!Q").unpack_from
 
 
-class _Violation(Exception):
-    """What the client sent ends the connection with this close code and reason."""
-
-    def __init__(self, code: int, reason: str) -> None:
-        super().__init__(code, reason)
-        self.code = code
-        self.reason = reason
-
-
 class Protocol:
     """What one client may send and what it means; ``receive`` is the only thing to call.
 
-    ``max_message_size`` is in bytes of payload over all fragments.
+    ``max_message_size`` is in bytes of payload over all fragments, inflated; ``inflater`` is
+    there when compression was agreed on.
     """
 
     __slots__ = (
         "_held",
+        "_inflater",
         "_is_closed",
         "_is_last",
         "_is_midway",
@@ -82,13 +78,20 @@ class Protocol:
         "max_message_size",
     )
 
-    def __init__(self, *, max_message_size: int = 65536, max_fragments: int = 1024) -> None:
+    def __init__(
+        self,
+        *,
+        max_message_size: int = 65536,
+        max_fragments: int = 1024,
+        inflater: Inflater | None = None,
+    ) -> None:
         self.max_message_size = max_message_size
         self.max_fragments = max_fragments
+        self._inflater = inflater
         self._is_closed = False
         self._is_midway = False
         self._held = b""
-        self._message: BinaryMessage | TextMessage | None = None
+        self._message: BinaryMessage | TextMessage | CompressedMessage | None = None
         self._is_last = True
         self._missing = 0
         self._mask = b""
@@ -108,7 +111,7 @@ class Protocol:
                 self._resume(data, received)
             else:
                 return ()
-        except _Violation as violation:
+        except Violation as violation:
             self._close()
             received.append((ERROR, (violation.code, violation.reason)))
         except UnicodeDecodeError as error:
@@ -126,13 +129,17 @@ class Protocol:
                 start = self._frame(data, start, received)
                 continue
             size = data[start + 1] - _MASKED
-            body = start + 6
-            if size == 126:
+            if size < 126:
+                body = start + 6
+                is_ordinary = 0 <= size <= limit
+            elif size == 126:
                 size = data[start + 2] << 8 | data[start + 3]
                 body = start + 8
                 is_ordinary = 125 < size <= limit
             else:
-                is_ordinary = 0 <= size < 126 and size <= limit
+                body = start + 14
+                size = int.from_bytes(data[start + 2 : start + 10])
+                is_ordinary = 65535 < size <= limit
             stop = body + size
             if not is_ordinary or stop > end or self._message is not None:
                 start = self._frame(data, start, received)
@@ -172,10 +179,14 @@ class Protocol:
         first, second = data[start], data[start + 1]
         opcode = first & 0x0F
         _check_head(first, second)
+        if first & _RESERVED and (self._inflater is None or not _may_be_compressed(first)):
+            raise Violation(PROTOCOL_ERROR, _RESERVED_SET)
         size = second & 0x7F
         body = start + (6 if size < 126 else 8 if size == 126 else 14)
         is_control = opcode >= CLOSE
         if len(data) < body + (size if is_control else 0):
+            if not is_control and len(data) >= body - 4:
+                self._refuse_early(first, _size_of(data, start, size))
             return self._hold(data, start)
         if is_control:
             payload = apply_mask(data[body : body + size], data[body - 4 : body])
@@ -185,33 +196,50 @@ class Protocol:
             received.append((CLOSE, _read_close(payload)))
             self._close()
             return len(data)
-        if size > 125:
-            size = _long_size(data, start + 2, size)
-        self._open(opcode, size)
+        size = _size_of(data, start, size)
+        self._open(first, size)
         self._is_last = bool(first & _FINAL)
         self._missing = size
         self._mask = data[body - 4 : body]
         return self._payload(data, body, received)
 
-    def _open(self, opcode: int, size: int) -> None:
+    def _open(self, first: int, size: int) -> None:
         """Begin a message or its next fragment of ``size`` bytes, if it may come now."""
+        opcode = first & 0x0F
         message = self._message
         if opcode == CONTINUATION:
             if message is None:
-                raise _Violation(PROTOCOL_ERROR, "continuation frame without a message to continue")
+                raise Violation(PROTOCOL_ERROR, "continuation frame without a message to continue")
         elif message is not None:
-            raise _Violation(PROTOCOL_ERROR, "new message inside a fragmented message")
+            raise Violation(PROTOCOL_ERROR, "new message inside a fragmented message")
         else:
-            message = TextMessage() if opcode == TEXT else BinaryMessage()
-            self._message = message
+            message = self._message = self._new_message(first)
         message.fragments += 1
         message.size += size
-        if message.size > self.max_message_size:
-            limit = self.max_message_size
-            raise _Violation(TOO_BIG, f"message of {message.size} bytes is over {limit}")
+        if message.size > message.limit:
+            raise Violation(TOO_BIG, f"message of {message.size} bytes is over {message.limit}")
         if message.fragments > self.max_fragments:
             limit = self.max_fragments
-            raise _Violation(TOO_BIG, f"message of {message.fragments} fragments is over {limit}")
+            raise Violation(TOO_BIG, f"message of {message.fragments} fragments is over {limit}")
+
+    def _refuse_early(self, first: int, size: int) -> None:
+        """Refuse a size that is too big while the mask of its frame is still to come."""
+        message = self._message
+        if (message is None) == (first & 0x0F == CONTINUATION):
+            # It may not come at all, which is said once the head is whole.
+            return
+        message = message or self._new_message(first)
+        total = message.size + size
+        if total > message.limit:
+            raise Violation(TOO_BIG, f"message of {total} bytes is over {message.limit}")
+
+    def _new_message(self, first: int) -> BinaryMessage | TextMessage | CompressedMessage:
+        limit = self.max_message_size
+        plain = TextMessage(limit) if first & 0x0F == TEXT else BinaryMessage(limit)
+        if not first & COMPRESSED:
+            return plain
+        assert self._inflater is not None, "a compressed message was agreed on"
+        return CompressedMessage(self._inflater, plain, wire_limit(limit, self.max_fragments))
 
     def _payload(self, data: bytes, body: int, received: list[Received]) -> int:
         """Take the payload at ``body`` as far as it is there; return where it ends."""
@@ -233,18 +261,25 @@ class Protocol:
 
 def _check_head(first: int, second: int) -> None:
     opcode = first & 0x0F
-    if first & _RESERVED:
-        raise _Violation(PROTOCOL_ERROR, "reserved bit set without an extension")
     if opcode not in (CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG):
-        raise _Violation(PROTOCOL_ERROR, f"opcode {opcode} is not defined")
+        raise Violation(PROTOCOL_ERROR, f"opcode {opcode} is not defined")
     if not second & _MASKED:
-        raise _Violation(PROTOCOL_ERROR, "frame from the client is not masked")
+        raise Violation(PROTOCOL_ERROR, "frame from the client is not masked")
     if opcode < CLOSE:
         return
     if not first & _FINAL:
-        raise _Violation(PROTOCOL_ERROR, "control frame is fragmented")
+        raise Violation(PROTOCOL_ERROR, "control frame is fragmented")
     if second & 0x7F > MAX_CONTROL_SIZE:
-        raise _Violation(PROTOCOL_ERROR, f"control frame is over {MAX_CONTROL_SIZE} bytes")
+        raise Violation(PROTOCOL_ERROR, f"control frame is over {MAX_CONTROL_SIZE} bytes")
+
+
+def _may_be_compressed(first: int) -> bool:
+    # Only the first frame of a message carries the bit.
+    return first & _RESERVED == COMPRESSED and first & 0x0F in (TEXT, BINARY)
+
+
+def _size_of(data: bytes, start: int, form: int) -> int:
+    return form if form < 126 else _long_size(data, start + 2, form)
 
 
 def _long_size(data: bytes, position: int, form: int) -> int:
@@ -252,9 +287,9 @@ def _long_size(data: bytes, position: int, form: int) -> int:
     unpack, least = (_unpack_16_bit, 126) if form == 126 else (_unpack_64_bit, 65536)
     size: int = unpack(data, position)[0]
     if size < least:
-        raise _Violation(PROTOCOL_ERROR, f"frame size {size} is not in its shortest form")
+        raise Violation(PROTOCOL_ERROR, f"frame size {size} is not in its shortest form")
     if size >> 63:
-        raise _Violation(PROTOCOL_ERROR, "frame size has its highest bit set")
+        raise Violation(PROTOCOL_ERROR, "frame size has its highest bit set")
     return size
 
 
@@ -262,8 +297,9 @@ def _read_close(payload: bytes) -> tuple[int, str]:
     if not payload:
         return NO_CODE, ""
     if len(payload) == 1:
-        raise _Violation(PROTOCOL_ERROR, "close frame with a payload of 1 byte")
+        raise Violation(PROTOCOL_ERROR, "close frame with a payload of 1 byte")
+    reason = payload[2:].decode()
     code: int = _unpack_16_bit(payload)[0]
     if not is_sendable_code(code):
-        raise _Violation(PROTOCOL_ERROR, f"close code {code} is not allowed")
-    return code, payload[2:].decode()
+        raise Violation(PROTOCOL_ERROR, f"close code {code} is not allowed")
+    return code, reason

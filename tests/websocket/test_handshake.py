@@ -191,3 +191,22 @@ def test_a_name_that_is_not_a_token_is_refused(name: str) -> None:
 def test_a_value_outside_latin_1_is_refused() -> None:
     with pytest.raises(ValueError, match="is not Latin-1"):
         response_head(KEY, headers=[("X-A", "日本")])
+
+
+def test_what_was_agreed_on_is_answered() -> None:
+    head = response_head(KEY, extensions="permessage-deflate; client_max_window_bits=12")
+
+    assert b"Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits=12\r\n" in head
+
+
+def test_extensions_nobody_has_heard_of_are_no_reason_to_refuse() -> None:
+    assert check("GET", "HTTP/1.1", "13", KEY, "foo; bar=1, permessage-deflate") is None
+
+
+def test_extensions_that_cannot_be_read_are_refused_with_400() -> None:
+    """RFC 6455, 9.1: malformed data "MUST immediately _Fail the WebSocket Connection_"."""
+    found = check("GET", "HTTP/1.1", "13", KEY, "permessage-deflate; =")
+
+    assert found is not None
+    assert found.status == 400
+    assert found.reason.startswith("Sec-WebSocket-Extensions: '; =' at character 18; it must be")

@@ -9,10 +9,10 @@ from greenrelay.websocket.protocol import ERROR, Protocol
 from tests.websocket.wire import MASK, byte_by_byte, frame, masked, received
 
 
-def failure(data: bytes, **limits: int) -> object:
+def failure(data: bytes, max_message_size: int = 65536) -> object:
     """The (code, reason) that ``data`` ends with, the same whole and byte by byte."""
-    whole = Protocol(**limits).receive(data)
-    pieces = received(Protocol(**limits), byte_by_byte(data))
+    whole = Protocol(max_message_size=max_message_size).receive(data)
+    pieces = received(Protocol(max_message_size=max_message_size), byte_by_byte(data))
     assert list(whole) == pieces
     assert whole[-1][0] == ERROR
     return whole[-1][1]
@@ -305,3 +305,9 @@ def test_the_mask_goes_on_where_the_read_before_ended() -> None:
 
 def test_masking_is_the_exclusive_or_of_the_rfc() -> None:
     assert masked(masked(b"Hello")) == b"Hello"
+
+
+def test_a_size_that_is_too_big_is_refused_before_the_mask_has_come() -> None:
+    head = b"\x82\xff" + (70112).to_bytes(8)
+
+    assert failure(head) == (1009, "message of 70112 bytes is over 65536")

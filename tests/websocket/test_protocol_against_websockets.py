@@ -7,98 +7,50 @@ from struct import pack
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from websockets.exceptions import NegotiationError
+from websockets.extensions.permessage_deflate import (
+    PerMessageDeflate,
+    ServerPerMessageDeflateFactory,
+)
 from websockets.frames import Frame, Opcode
-from websockets.protocol import OPEN
-from websockets.server import ServerProtocol
+from websockets.headers import parse_extension
 
-from greenrelay.websocket.frames import BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT
-from greenrelay.websocket.protocol import ERROR, Protocol, Received
+from greenrelay.websocket.deflate import Agreement, negotiate
+from greenrelay.websocket.extension import parse_extensions
+from greenrelay.websocket.frames import BINARY, CLOSE, CONTINUATION, PING, TEXT
+from greenrelay.websocket.protocol import ERROR, Protocol
+from tests.websocket.conversations import (
+    LIMIT,
+    Conversation,
+    check,
+    conversations,
+    our_meaning,
+    their_end,
+    their_meaning,
+)
 from tests.websocket.wire import byte_by_byte, frame, received
-
-MASKS = st.binary(min_size=4, max_size=4)
-SIZES = st.one_of(st.integers(0, 140), st.integers(65530, 65545))
-CODES = st.one_of(st.integers(1000, 1003), st.integers(1007, 1014), st.integers(3000, 4999))
-
-
-@st.composite
-def control_frames(draw: st.DrawFn) -> bytes:
-    opcode = draw(st.sampled_from([PING, PONG]))
-    return frame(opcode, draw(st.binary(max_size=125)), mask=draw(MASKS))
-
-
-@st.composite
-def messages(draw: st.DrawFn) -> bytes:
-    """One message in any number of fragments, with control frames between them."""
-    opcode = draw(st.sampled_from([TEXT, BINARY]))
-    if opcode == TEXT:
-        payload = draw(st.text(st.characters(codec="utf-8"), max_size=60)).encode()
-    else:
-        payload = draw(st.binary(max_size=20)).ljust(draw(SIZES), b".")
-    cuts = sorted(draw(st.lists(st.integers(0, len(payload)), max_size=4)))
-    bounds = [0, *cuts, len(payload)]
-    data = b""
-    for index in range(len(bounds) - 1):
-        piece = payload[bounds[index] : bounds[index + 1]]
-        is_last = index == len(bounds) - 2
-        kind = CONTINUATION if index else opcode
-        data += frame(kind, piece, final=is_last, mask=draw(MASKS))
-        if not is_last and draw(st.booleans()):
-            data += draw(control_frames())
-    return data
-
-
-@st.composite
-def conversations(draw: st.DrawFn) -> bytes:
-    data = b"".join(draw(st.lists(st.one_of(messages(), control_frames()), max_size=6)))
-    if draw(st.booleans()):
-        reason = draw(st.text(st.characters(codec="utf-8"), max_size=30)).encode()
-        payload = draw(st.sampled_from([b"", pack("!H", draw(CODES)) + reason]))
-        data += frame(CLOSE, payload, mask=draw(MASKS))
-    return data
-
-
-def their_end(data: bytes) -> ServerProtocol:
-    server = ServerProtocol(state=OPEN, max_size=1 << 20)
-    server.receive_data(data)
-    return server
-
-
-def their_messages(server: ServerProtocol) -> list[Received]:
-    """What `websockets` read, its fragments joined as our Protocol joins them."""
-    items: list[Received] = []
-    opcode, joined = 0, b""
-    for event in server.events_received():
-        assert isinstance(event, Frame)
-        if event.opcode in (Opcode.PING, Opcode.PONG):
-            items.append((int(event.opcode), bytes(event.data)))
-        elif event.opcode is Opcode.CLOSE:
-            close = server.close_rcvd
-            assert close is not None
-            items.append((CLOSE, (int(close.code), close.reason)))
-        else:
-            opcode = int(event.opcode) or opcode
-            joined += bytes(event.data)
-            if event.fin:
-                items.append((opcode, joined.decode() if opcode == TEXT else joined))
-                joined = b""
-    return items
 
 
 @settings(deadline=None)
-@given(data=conversations(), splits=st.lists(st.integers(0, 1 << 18), max_size=12))
-def test_legal_frames_mean_the_same_however_they_are_split(data: bytes, splits: list[int]) -> None:
-    expected = their_messages(their_end(data))
-    bounds = [0, *sorted(split % (len(data) + 1) for split in splits), len(data)]
-    pieces = [data[bounds[index] : bounds[index + 1]] for index in range(len(bounds) - 1)]
+@given(conversation=conversations(is_legal=True))
+def test_legal_frames_mean_the_same_however_they_are_split(conversation: Conversation) -> None:
+    check(conversation)
 
-    assert list(Protocol(max_message_size=1 << 20).receive(data)) == expected
-    assert received(Protocol(max_message_size=1 << 20), pieces) == expected
+    assert our_meaning(conversation.pieces, conversation.agreement).code is None
+
+
+@settings(deadline=None, max_examples=300)
+@given(conversation=conversations())
+def test_any_frames_mean_the_same_however_they_are_split(conversation: Conversation) -> None:
+    check(conversation)
 
 
 @settings(deadline=None, max_examples=30)
-@given(data=conversations().filter(lambda data: len(data) < 5000))
-def test_legal_frames_mean_the_same_byte_by_byte(data: bytes) -> None:
-    assert received(Protocol(), byte_by_byte(data)) == their_messages(their_end(data))
+@given(conversation=conversations().filter(lambda each: len(each.data) < 5000))
+def test_any_frames_mean_the_same_byte_by_byte(conversation: Conversation) -> None:
+    pieces = list(byte_by_byte(conversation.data))
+
+    check(Conversation(pieces, conversation.agreement, conversation.is_whole))
 
 
 @settings(deadline=None)
@@ -108,11 +60,66 @@ def test_garbage_never_raises_and_ends_the_same_however_it_is_split(
 ) -> None:
     bounds = [0, *sorted(split % (len(data) + 1) for split in splits), len(data)]
     pieces = [data[bounds[index] : bounds[index + 1]] for index in range(len(bounds) - 1)]
-    whole = list(Protocol().receive(data))
-    codes = [item[0] for item in whole]
+    for agreement in (None, Agreement()):
+        whole = our_meaning([data], agreement)
 
-    assert ERROR not in codes[:-1]
-    assert [item[0] for item in received(Protocol(), pieces)] == codes
+        assert our_meaning(pieces, agreement) == whole
+
+
+# What an offer holds, legal or not.
+PARAMETERS = st.sampled_from(
+    [
+        "server_no_context_takeover",
+        "client_no_context_takeover",
+        "server_no_context_takeover=1",
+        "server_max_window_bits",
+        "client_max_window_bits",
+        "unknown",
+        *(f"{side}_max_window_bits={bits}" for side in ("server", "client") for bits in (7, 9, 16)),
+        *(f"{side}_max_window_bits={bits}" for side in ("server", "client") for bits in (10, 15)),
+    ]
+)
+
+
+@settings(deadline=None)
+@given(parameters=st.lists(PARAMETERS, max_size=4))
+def test_offers_are_answered_alike(parameters: list[str]) -> None:
+    offer = "; ".join(["permessage-deflate", *parameters])
+    factory = ServerPerMessageDeflateFactory(server_max_window_bits=12, client_max_window_bits=12)
+    [(_, theirs)] = parse_extension(offer)
+    try:
+        _, extension = factory.process_request_params(theirs, [])
+    except NegotiationError:
+        extension = None
+
+    ours = negotiate(parse_extensions(offer))
+
+    assert (ours is None) == (extension is None)
+    if ours is not None:
+        assert isinstance(extension, PerMessageDeflate)
+        assert ours.client_max_window_bits == extension.remote_max_window_bits
+        assert ours.server_max_window_bits == extension.local_max_window_bits
+        assert ours.client_no_context_takeover == extension.remote_no_context_takeover
+        assert ours.server_no_context_takeover == extension.local_no_context_takeover
+
+
+@settings(deadline=None)
+@given(
+    texts=st.lists(st.text(st.characters(codec="utf-8"), max_size=600), max_size=8),
+    bits=st.integers(9, 15),
+    keeps_context=st.booleans(),
+)
+def test_what_we_compress_they_read(texts: list[str], bits: int, keeps_context: bool) -> None:
+    agreement = Agreement(server_no_context_takeover=not keeps_context, server_max_window_bits=bits)
+    deflater = agreement.deflater()
+    client = PerMessageDeflate(not keeps_context, False, bits, 15)
+    for text in texts:
+        for opcode in (TEXT, BINARY):
+            data = deflater.encode(opcode, text.encode())
+            start = {126: 4, 127: 10}.get(data[1], 2)
+            sent = Frame(Opcode(opcode), data[start:], True, bool(data[0] & 0x40))
+
+            assert bytes(client.decode(sent).data) == text.encode()
 
 
 ILLEGAL = {
@@ -140,8 +147,17 @@ def test_illegal_frames_are_refused_with_the_same_code(name: str) -> None:
     their_close = their_end(data).close_sent
     assert their_close is not None
 
-    opcode, ending = Protocol(max_message_size=1 << 20).receive(data)[-1]
+    opcode, ending = Protocol(max_message_size=LIMIT).receive(data)[-1]
 
     assert opcode == ERROR
     assert isinstance(ending, tuple)
     assert ending[0] == their_close.code
+
+
+def test_a_close_inside_a_fragmented_message_is_where_we_differ() -> None:
+    """RFC 6455, 5.4: control frames "MAY be injected in the middle of a fragmented message"."""
+    data = frame(TEXT, b"never ended", final=False) + frame(CLOSE, pack("!H", 1001))
+
+    assert their_end(data).parser_exc is not None
+    assert their_meaning(data, None) == our_meaning([data], None)
+    assert received(Protocol(), byte_by_byte(data)) == [(CLOSE, (1001, ""))]

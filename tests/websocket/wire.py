@@ -11,7 +11,9 @@ MASK = b"\x37\xfa\x21\x3d"
 
 
 def masked(payload: bytes, mask: bytes = MASK) -> bytes:
-    return bytes(byte ^ mask[index % 4] for index, byte in enumerate(payload))
+    size = len(payload)
+    key = (mask * (size // 4 + 1))[:size]
+    return (int.from_bytes(payload) ^ int.from_bytes(key)).to_bytes(size)
 
 
 def frame(

@@ -1,0 +1,1 @@
+"""Autobahn's test suite against our own server: ``python -m bench.autobahn [--fast]``."""

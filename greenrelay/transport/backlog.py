@@ -32,7 +32,10 @@ READ_AHEAD_BYTES = 256 * 1024
 
 
 class Backlog:
-    """What one client has sent and its target has no room for."""
+    """What one client has sent and its target has no room for.
+
+    The connection has one from the first such message until all of them are handed on.
+    """
 
     __slots__ = ("_connection", "_is_scheduled", "_size", "_unread", "_waits_for", "is_full")
 
@@ -49,11 +52,11 @@ class Backlog:
         return len(self._unread)
 
     def take(self, opcode: int, data: str | bytes) -> bool:
-        """Hand a message on, or keep it; False when no more should be read."""
-        if not self._unread and self._hand_on(opcode, data):
-            return True
+        """Keep a message; False when no more should be read."""
         self._unread.append((opcode, data))
         self._size += len(data)
+        if not self._is_scheduled:
+            self._wait_for_room()
         self.is_full = len(self._unread) >= READ_AHEAD or self._size >= READ_AHEAD_BYTES
         return not self.is_full
 
@@ -87,35 +90,38 @@ class Backlog:
         try:
             while self._unread:
                 opcode, data = self._unread[0]
-                if not self._hand_on(opcode, data):
+                if not hand_on(connection, opcode, data):
+                    self._wait_for_room()
                     return
                 self._unread.popleft()
                 self._size -= len(data)
         except Exception:
             connection.break_off()
             return
-        self.is_full = False
+        self._connection = None
         connection.read_on()
 
-    def _hand_on(self, opcode: int, data: str | bytes) -> bool:
+    def _wait_for_room(self) -> None:
         connection = self._connection
         assert connection is not None, "a connection that is over takes no message"
-        session = connection.session
-        payload = session.message(opcode == TEXT, data)
-        try:
-            connection.node.route(
-                session.target_pid, session.message_topic, payload, connection.pid
-            )
-        except InboxFull:
-            session.message_count -= 1
-            self._wait_for_room(connection, Pid.parse(session.target_pid))
-            return False
-        connection.sent += 1
-        return True
-
-    def _wait_for_room(self, connection: Connection, target: Pid) -> None:
+        target = Pid.parse(connection.session.target_pid)
         process = connection.node.processes.get(target)
-        assert process is not None, "an inbox that is full is somebody's"
-        if self._waits_for != target:
+        if process is None:
+            # Gone since it refused the message: its EXIT is on the way here.
+            self.hand_on_soon()
+        elif self._waits_for != target:
             self._waits_for = target
             process.when_room(self.hand_on_soon)
+
+
+def hand_on(connection: Connection, opcode: int, data: str | bytes) -> bool:
+    """Send the target a message of the client; False when its inbox is full."""
+    session = connection.session
+    payload = session.message(opcode == TEXT, data)
+    try:
+        connection.node.route(session.target_pid, session.message_topic, payload, connection.pid)
+    except InboxFull:
+        session.message_count -= 1
+        return False
+    connection.sent += 1
+    return True

@@ -2,83 +2,45 @@
 
 Source: WebSocket Relay. The connection has no greenlet: what comes from the client is handled in
 the socket's read callback, what comes from processes in the greenlet that sends it, and nothing
-in either waits.
-
-Theory. A connection is OPENING until its 101 is written and ws.join is sent, then OPEN, then
-CLOSING once a close frame of ours is out and the client's is awaited, then OVER. What can end
-OPEN: a close frame from the client, ``ws.close``, the target's EXIT, a CANCEL, a LINK_DOWN, a
-drain (all of them closing handshakes); a protocol error, a slow client, a silent client, TCP's
-end, an error of ours (all of them losses); ``terminate``. However it ends, ``_end`` runs once: it
-sends ``ws.leave`` after the last message, if there was a join, and then the process is over.
+in either waits. ``life.py`` has how it begins and ends.
 
 A message counts as read when it is handed on; ``backlog.py`` has those that wait for room.
+``slowness.py`` has what becomes of a frame that the client's queue has no room for.
 """
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
-from time import monotonic
 
-from greenrelay.core.events import Cancel, Event, Exit, ExitError, Result
+import gevent
+
+from greenrelay.core.events import Cancel, Event, Exit
 from greenrelay.core.message import Message
-from greenrelay.core.pid import Pid
 from greenrelay.relay.rate import Rate
-from greenrelay.relay.session import Session, closing, outgoing, target_ended
+from greenrelay.relay.session import Session, closing, target_ended
+from greenrelay.relay.slowness import CLOSE as SLOW_IS_CLOSED
 from greenrelay.runtime.host import Host
 from greenrelay.runtime.node import Node
-from greenrelay.runtime.process import Process
-from greenrelay.runtime.timers import Timer
-from greenrelay.transport.backlog import Backlog
+from greenrelay.transport.backlog import Backlog, hand_on
+from greenrelay.transport.broadcast import LastFrame
+from greenrelay.transport.life import OPEN, OVER, Life
+from greenrelay.transport.limits import Limits
 from greenrelay.transport.pulse import Pulse
-from greenrelay.transport.socket import ClientSocket
-from greenrelay.transport.transfer import control, leave_target
-from greenrelay.websocket.frames import (
-    BINARY,
-    CLOSE,
-    PING,
-    PONG,
-    TEXT,
-    close_payload,
-    encode,
-)
+from greenrelay.transport.slowness import overflow
+from greenrelay.transport.transfer import control
+from greenrelay.websocket.deflate import Deflater
+from greenrelay.websocket.frames import BINARY, CLOSE, PING, PONG, TEXT, encode
 from greenrelay.websocket.protocol import ERROR, Protocol
 
-log = logging.getLogger("greenrelay.transport")
 
-CLOSE_TIMEOUT = 5.0
-NO_CODE = 1005
-LOST = 1006
-
-OPENING, OPEN, CLOSING, OVER = range(4)
-
-
-class Connection(Process):
+class Connection(Life):
     """One relayed WebSocket as a process; ``attach`` starts it.
 
     Its result's value is ``{"code": int, "reason": str, "clean": bool, "duration": seconds,
     "messages_in": int, "messages_out": int, "bytes_in": int, "bytes_out": int}``.
     """
 
-    __slots__ = (
-        "_close_code",
-        "_close_reason",
-        "_close_timer",
-        "_failure",
-        "_protocol",
-        "_pulse",
-        "_rate",
-        "_stage",
-        "_taken",
-        "backlog",
-        "drain_code",
-        "drain_period",
-        "messages_out",
-        "on_over",
-        "opened_at",
-        "session",
-        "socket",
-    )
+    __slots__ = ("_encode", "_last_frame", "_protocol", "_rate", "_taken", "is_dropping")
 
     def __init__(
         self,
@@ -86,151 +48,21 @@ class Connection(Process):
         host: Host,
         session: Session,
         protocol: Protocol,
+        limits: Limits,
         *,
-        ping_interval: float = 25.0,
-        ping_timeout: float = 10.0,
-        rate: Rate | None = None,
-        drain_code: int = 1012,
-        drain_period: float = 10.0,
+        last_frame: LastFrame,
+        deflater: Deflater | None = None,
     ) -> None:
-        super().__init__(node, host, Pid.parse(session.client_pid), "websocket")
-        self.session = session
-        self.socket: ClientSocket
-        self.messages_out = 0
+        super().__init__(node, host, session, limits)
         self._taken = 0
-        self.on_over: Callable[[Connection], object] | None = None
         self._protocol = protocol
-        self._rate = rate
-        self.drain_code = drain_code
-        self.drain_period = drain_period
-        self._stage = OPENING
-        self._close_timer: Timer | None = None
-        self._close_code = NO_CODE
-        self._close_reason = ""
-        self._failure: str | None = None
-        self.opened_at = monotonic()
-        self.backlog = Backlog(self)
-        self._pulse = Pulse(self, ping_interval, ping_timeout)
-
-    # its life
-
-    def attach(
-        self,
-        socket: ClientSocket,
-        head: bytes,
-        heartbeat_interval: float | None = None,
-        buffered: bytes = b"",
-    ) -> bool:
-        """Take the socket, monitor the target, send it ws.join and begin to read.
-
-        ``head`` is the answer to the handshake, which goes out first; ``buffered`` is what the
-        HTTP server has read beyond the request. False when the client has left by now; then the
-        target was told nothing.
-        """
-        self.socket = socket
-        self.node.admit(self)
-        socket.write_last(head)
-        if self._stage == OVER:
-            return False
-        self._stage = OPEN
-        session = self.session
-        self.node.monitor(self, session.target_pid)
-        self.tell_target("ws.join", session.join())
-        self._pulse.set_heartbeat(heartbeat_interval)
-        self._pulse.start()
-        log.info(
-            "%s opened: path=%s client=%s target=%s",
-            self.pid,
-            session.path,
-            session.remote_addr,
-            session.target_pid,
-        )
-        socket.start()
-        if buffered:
-            self.on_data(buffered)
-        return True
-
-    def close(self, code: int, reason: str, *, failure: str | None = None) -> None:
-        """Begin the closing handshake; with ``failure``, the ending is abnormal for that reason."""
-        if self._stage != OPEN:
-            return
-        self._stage = CLOSING
-        self._close_code = code
-        self._close_reason = reason
-        self._failure = failure
-        self.socket.write_last(encode(CLOSE, close_payload(code, reason)))
-        if self._stage == CLOSING:
-            self._pulse.stop()
-            self._close_timer = self.node.timers.call_after(CLOSE_TIMEOUT, self._on_close_timeout)
-            self.socket.resume()
-
-    def drain(self) -> None:
-        """Close because the server stops."""
-        self.close(self.drain_code, "drain")
-
-    def abandon(self) -> None:
-        """Drop a connection whose client does not finish the closing handshake."""
-        self._on_close_timeout()
-
-    @property
-    def is_open(self) -> bool:
-        """Whether messages still flow."""
-        return self._stage == OPEN
-
-    def end(self, result: Result) -> None:
-        """Drop the connection: no closing handshake, TCP is cut."""
-        if self._stage != OVER:
-            self._end(LOST, result.reason, clean=False, result=result)
-            self.socket.abort()
-
-    def _fail(self, code: int, reason: str, failure: str) -> None:
-        """Say why in a close frame and end abnormally without waiting for the client's."""
-        self._failure = failure
-        if self._stage == OPEN:
-            self.socket.write_last(encode(CLOSE, close_payload(code, reason)))
-        self._end(code, failure, clean=False)
-        self.socket.finish()
-
-    def _end(self, code: int, reason: str, *, clean: bool, result: Result | None = None) -> None:
-        if self._stage == OVER:
-            return
-        was_joined = self._stage != OPENING
-        self._stage = OVER
-        self._pulse.stop()
-        self.backlog.close()
-        if self._close_timer is not None:
-            self._close_timer.cancel()
-        if was_joined:
-            leave_target(self, reason, code, clean)
-        value = self._value(code, reason, clean=clean)
-        log.info(
-            "%s closed: code=%d clean=%s duration=%.1fs reason=%s",
-            self.pid,
-            code,
-            clean,
-            value["duration"],
-            reason,
-        )
-        if result is not None:
-            self.node.ended(self, Result(value, result.error, result.reason))
-        elif clean:
-            self.node.ended(self, Result(value))
-        else:
-            self.node.ended(self, Result(value, ExitError("ConnectionLost", reason), reason))
-        if self.on_over is not None:
-            self.on_over(self)
-
-    def _value(self, code: int, reason: str, *, clean: bool) -> dict[str, object]:
-        return {
-            "code": code,
-            "reason": reason,
-            "clean": clean,
-            "duration": monotonic() - self.opened_at,
-            "messages_in": self.session.message_count,
-            "messages_out": self.messages_out,
-            "bytes_in": self.socket.bytes_in,
-            "bytes_out": self.socket.bytes_out,
-        }
+        self._encode = encode if deflater is None else deflater.encode
+        self._last_frame = last_frame
+        self.is_dropping = False
+        self._rate: Rate | None = None
+        if limits.rate_messages or limits.rate_bytes:
+            self._rate = Rate(limits.rate_messages, limits.rate_bytes, self.opened_at)
+        self._pulse = Pulse(self)
 
     # from the client
 
@@ -243,6 +75,7 @@ class Connection(Process):
             self.break_off()
 
     def _receive(self, data: bytes) -> None:
+        pongs: list[bytes] = []
         for opcode, body in self._protocol.receive(data):
             if self._stage == OVER:
                 return
@@ -251,59 +84,66 @@ class Connection(Process):
                     self._take(opcode, body)
             elif opcode == PING:
                 assert isinstance(body, bytes)
-                if self._stage == OPEN:
-                    self._write(encode(PONG, body))
+                if self._stage == OPEN and self._is_within_rate(body):
+                    pongs.append(encode(PONG, body))
             elif opcode == PONG:
                 self._pulse.on_pong(body)
             elif opcode == CLOSE:
                 assert isinstance(body, tuple)
+                self._answer(pongs)
                 self._on_close(*body)
             elif opcode == ERROR:
                 assert isinstance(body, tuple)
-                self._on_violation(*body)
-
-    def on_lost(self, reason: str) -> None:
-        """TCP has ended without a closing handshake."""
-        if self._stage == CLOSING and self._failure is None:
-            reason = f"{reason} during the closing handshake"
-        self._end(LOST, self._failure or reason, clean=False)
+                self._answer(pongs)
+                # In the next turn of the loop: what came before it is answered first.
+                gevent.get_hub().loop.run_callback(self._refuse, *body)
+        if pongs:
+            self._answer(pongs)
 
     def _take(self, opcode: int, data: object) -> None:
         assert isinstance(data, (str, bytes))
-        if self._rate is not None and not self._rate.allows(data, monotonic()):
-            self._on_violation(1008, "rate limit")
-        elif not self.backlog.take(opcode, data):
+        if self._rate is not None and not self._is_within_rate(data):
+            return
+        backlog = self.backlog
+        if backlog is None:
+            if hand_on(self, opcode, data):
+                return
+            backlog = self.backlog = Backlog(self)
+        if not backlog.take(opcode, data):
             self.socket.pause()
 
+    def _is_within_rate(self, data: str | bytes) -> bool:
+        """Count what the client has sent; beyond the rate the connection is over."""
+        if self._rate is None or self._rate.allows(data, self.node.timers.now()):
+            return True
+        self._on_violation(1008, "rate limit")
+        return False
+
+    def _refuse(self, code: int, why: str) -> None:
+        if self._stage != OVER:
+            self._on_violation(code, why)
+
+    def _answer(self, pongs: list[bytes]) -> None:
+        """Answer the pings of one read with one write; a flood of them is not to cost more."""
+        if pongs and self._stage == OPEN:
+            self._write_control(b"".join(pongs))
+            pongs.clear()
+
     def read_on(self) -> None:
-        """Read again: the target has room."""
+        """Read again: the target has room for what comes."""
+        self.backlog = None
         # A client that was not read has not been silent.
         self._pulse.was_seen = True
         if self._stage == OPEN:
             self.socket.resume()
-
-    def _on_close(self, code: int, reason: str) -> None:
-        if self._stage == CLOSING:
-            if self._failure is None:
-                self._end(self._close_code, self._close_reason, clean=True)
-            else:
-                self._end(self._close_code, self._failure, clean=False)
-        else:
-            payload = b"" if code == NO_CODE else close_payload(code, "")
-            self.socket.write_last(encode(CLOSE, payload))
-            self._end(code, reason, clean=True)
-        self.socket.finish()
-
-    def _on_violation(self, code: int, why: str) -> None:
-        log.warning("%s: closed with %d: %s", self.pid, code, why)
-        self._fail(code, why, why)
 
     # from processes
 
     def deliver(self, message: Message) -> bool:
         """Act on a message for the client; False once the connection closes.
 
-        Raises TypeError, InvalidCloseCode or InvalidRelayCommand for a bad payload.
+        Raises TypeError, InvalidCloseCode or InvalidRelayCommand for a bad payload. Waits only
+        under the slow policy ``block``, and raises InboxFull where the sender cannot wait.
         """
         if self._stage != OPEN:
             return False
@@ -315,10 +155,11 @@ class Connection(Process):
             self._taken += 1
             control(self, message)
         else:
-            frame = encode(*outgoing(topic, message.payload))
+            frame = self._last_frame.of(message, self._encode)
+            if not self.socket.write(frame) and not overflow(self, frame):
+                return False
             self._taken += 1
             self.messages_out += 1
-            self._write(frame)
             return self._stage == OPEN
         return True
 
@@ -339,43 +180,21 @@ class Connection(Process):
 
     def depth(self) -> int:
         """How many frames wait for a client that does not read."""
-        return len(self.socket.outbox)
+        return self.socket.queued
+
+    def when_room(self, function: Callable[[], object]) -> None:
+        """Call ``function`` once when half of the queue to the client is free, or it is over."""
+        self.socket.when_room(function)
 
     def ping(self, payload: bytes) -> None:
         """Send a protocol ping."""
-        self._write(encode(PING, payload))
+        self._write_control(encode(PING, payload))
 
     def set_heartbeat(self, interval: float | None) -> None:
         """Send ws.heartbeat each ``interval`` seconds from now on, or no more for None."""
         self._pulse.set_heartbeat(interval)
 
-    def tell_target(self, topic: str, payload: object) -> None:
-        """Send what no inbox limit may refuse; a target that cannot take it loses it."""
-        try:
-            target = Pid.parse(self.session.target_pid)
-            self.node.route_surely(target, topic, payload, self.pid)
-        except Exception:
-            # The target is a connection itself, and the metadata is no JSON.
-            log.exception("%s: %s was lost on the way to the target", self.pid, topic)
-
-    def break_off(self) -> None:
-        """End because of the error that is being handled: it is ours, and must not spread."""
-        log.exception("%s: handling what the client has sent failed", self.pid)
-        self._fail(1011, "internal error", "internal error")
-
-    def fall_silent(self) -> None:
-        """End because the client answered no ping."""
-        self._fail(1011, "keepalive", "keepalive")
-
-    def _write(self, frame: bytes) -> None:
-        if not self.socket.write(frame):
-            log.warning("%s: its queue to the client is full: closed with 4008", self.pid)
-            self.socket.outbox.clear(keep_begun=True)
-            self._fail(4008, "slow", "slow")
-
-    # the closing handshake's deadline
-
-    def _on_close_timeout(self) -> None:
-        reason = self._failure or "the client did not answer the closing handshake"
-        self._end(LOST, reason, clean=False)
-        self.socket.abort()
+    def _write_control(self, frame: bytes) -> None:
+        # Where messages may be dropped or wait, so may a ping or pong: it is left out.
+        if not self.socket.write(frame) and self.limits.slow_policy.kind == SLOW_IS_CLOSED:
+            self.fall_behind()

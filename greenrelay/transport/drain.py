@@ -13,7 +13,9 @@ from time import monotonic
 import gevent
 from gevent.event import Event as Flag
 
+from greenrelay.relay.places import Place, Places
 from greenrelay.transport.connection import Connection
+from greenrelay.transport.life import Life
 from greenrelay.transport.upgrade import Upgrade
 
 log = logging.getLogger("greenrelay.transport")
@@ -30,7 +32,11 @@ class Connections:
         self._open: dict[str, Connection] = {}
         self._is_empty = Flag()
         self._is_empty.set()
-        self._reserved = 0
+        self._all = Places()
+        # Of the connections that are counted by their address or user as well.
+        self._places: dict[str, Place] = {}
+        # One for all: a bound method for each would be 64 bytes more.
+        self._on_over = self._remove
         self.is_draining = False
 
     def __len__(self) -> int:
@@ -39,30 +45,39 @@ class Connections:
     def __iter__(self) -> Iterator[Connection]:
         return iter(tuple(self._open.values()))
 
-    def add(self, connection: Connection) -> None:
-        """Count ``connection`` until it is over."""
-        self._open[connection.pid] = connection
-        self._is_empty.clear()
-        connection.on_over = self._remove
-
     def reserve(self, upgrade: Upgrade, limit: int) -> bool:
         """Keep a place for ``upgrade``; False when ``limit`` are taken (0: no limit)."""
-        if upgrade.has_place:
-            return True
-        if limit and len(self._open) + self._reserved >= limit:
-            return False
-        self._reserved += 1
-        upgrade.has_place = True
-        return True
+        if upgrade.place is None:
+            upgrade.place = self._all.take(limit)
+        return upgrade.place is not None
+
+    def count_for(self, upgrade: Upgrade, kind: str, who: str, limit: int) -> bool:
+        """Count the place of ``upgrade`` for an address or a user; False beyond ``limit``."""
+        assert upgrade.place is not None, "a place is counted once it is reserved"
+        return self._all.count_for(upgrade.place, kind, who, limit)
 
     def give_back(self, upgrade: Upgrade) -> None:
-        """Keep no place for ``upgrade`` any more: it is open by now, or will never be."""
-        if upgrade.has_place:
-            upgrade.has_place = False
-            self._reserved -= 1
+        """Keep no place for ``upgrade`` any more: unless it is open by now, it never will be."""
+        if upgrade.place is not None:
+            self._all.give_back(upgrade.place)
+            upgrade.place = None
 
-    def _remove(self, connection: Connection) -> None:
-        self._open.pop(connection.pid, None)
+    def add(self, connection: Connection, upgrade: Upgrade) -> None:
+        """Give ``connection`` the place of its ``upgrade`` until it is over."""
+        place = upgrade.place or self._all.take(0)
+        assert place is not None, "without a limit there is always a place"
+        upgrade.place = None
+        if place.counted_for:
+            self._places[connection.pid] = place
+        self._open[connection.pid] = connection
+        self._is_empty.clear()
+        connection.on_over = self._on_over
+
+    def _remove(self, connection: Life) -> None:
+        if self._open.pop(connection.pid, None) is None:
+            return
+        place = self._places.pop(connection.pid) if connection.pid in self._places else Place()
+        self._all.give_back(place)
         if not self._open:
             self._is_empty.set()
 

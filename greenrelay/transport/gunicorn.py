@@ -106,7 +106,13 @@ def handler_for(base: Any) -> Any:
     """Return RelayHandler on top of gunicorn's own pywsgi handler, with its access log."""
     if issubclass(base, RelayHandler):
         return base
-    return type("GunicornHandler", (RelayHandler, base), {"log_request": base.log_request})
+
+    def log_request(handler: Any) -> None:
+        # What was no HTTP at all has no environ, and gunicorn's access log cannot do without.
+        if handler.environ is not None:
+            base.log_request(handler)
+
+    return type("GunicornHandler", (RelayHandler, base), {"log_request": log_request})
 
 
 def server_for(base: Any) -> Any:

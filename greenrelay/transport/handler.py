@@ -12,18 +12,30 @@ request and when it has become a WebSocket of the old way, so that both can be t
 from __future__ import annotations
 
 import contextlib
+import logging
 import socket as std_socket
 from collections.abc import Callable
 from typing import Any
 from weakref import WeakSet
 
+import gevent
 from gevent.pywsgi import Input, WSGIHandler
 from geventwebsocket.exceptions import WebSocketError
 from geventwebsocket.handler import Client, WebSocketHandler
 
+from greenrelay.transport.head import (
+    HEAD_SIZE,
+    HEAD_TIMEOUT,
+    Fields,
+    HeadTooLarge,
+    answer,
+    send_away,
+)
 from greenrelay.transport.upgrade import TAKE_OVER, TakenOver, detach, read_buffered
 from greenrelay.websocket.frames import CLOSE, close_payload
 from greenrelay.websocket.handshake import check, wants_websocket
+
+log = logging.getLogger("greenrelay.transport")
 
 # Where the server is not a Listener, nobody tells the WebSockets that it stops.
 _NOBODY: WeakSet[LateWebSocket] = WeakSet()
@@ -39,21 +51,70 @@ class RelayHandler(WebSocketHandler):  # type: ignore[misc]
     code: int | None
     request_version: str | None
     is_upgraded = False
+    _deadline: gevent.Timeout | None = None
+    _has_begun = False
 
     # between requests
 
+    def handle_one_request(self) -> Any:
+        """Read a request and answer it; what pywsgi then does is said by the value."""
+        self._has_begun = False
+        is_first = self._deadline is None
+        seconds = getattr(self.server, "head_timeout", HEAD_TIMEOUT) or None
+        deadline = self._deadline = gevent.Timeout(seconds)
+        if is_first:
+            deadline.start()
+        try:
+            return super().handle_one_request()
+        except gevent.Timeout as timeout:
+            if timeout is not deadline:
+                raise
+            return self._refuse_head("408 Request Timeout") if self._has_begun else None
+        finally:
+            deadline.close()
+
     def read_requestline(self) -> str:
         """Wait for the next request; "" ends the connection."""
+        if not self._wait_for_first_byte():
+            return ""
+        self._has_begun = True
+        if self._deadline is not None and not self._deadline.pending:
+            self._deadline.start()
+        return str(super().read_requestline())
+
+    def read_request(self, raw_requestline: str) -> bool:
+        """Read the rest of the head."""
+        is_read = bool(super().read_request(raw_requestline))
+        if self._deadline is not None:
+            self._deadline.close()
+        return is_read
+
+    def MessageClass(self, rfile: Any, *args: Any) -> Any:
+        """Read the header fields, up to the server's limit."""
+        limit = getattr(self.server, "head_size", HEAD_SIZE)
+        return super().MessageClass(Fields(rfile, limit), *args)
+
+    def _wait_for_first_byte(self) -> bool:
         waiting = getattr(self.server, "waiting", None)
         if waiting is None:
-            return str(super().read_requestline())
+            return bool(self.rfile.peek(1))
         if self.server.closed:
-            return ""
+            return False
         waiting.add(self)
         try:
-            return str(super().read_requestline())
+            return bool(self.rfile.peek(1))
         finally:
             waiting.discard(self)
+
+    def _handle_client_error(self, ex: Exception) -> Any:
+        if isinstance(ex, HeadTooLarge):
+            return self._refuse_head("431 Request Header Fields Too Large")
+        return super()._handle_client_error(ex)
+
+    def _refuse_head(self, status: str) -> None:
+        # No line of the access log: there is no request it could be about.
+        log.info("%s: the head of a request was refused: %s", self.client_address, status)
+        send_away(self.socket, answer(status))
 
     def hang_up(self) -> None:
         """End a connection that waits for its next request."""
@@ -117,6 +178,10 @@ class RelayHandler(WebSocketHandler):  # type: ignore[misc]
     def log_request(self) -> None:
         """Log the request the way the server does, an upgrade too."""
         WSGIHandler.log_request(self)
+
+    def log_error(self, msg: str, *args: object) -> None:
+        """Log what was wrong with a request: the client's error, and none of ours."""
+        log.warning("%s: %s", self.client_address, msg % args if args else msg)
 
     def format_request(self) -> str:
         """Return the line of the access log; the logger adds the time."""

@@ -10,23 +10,26 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from time import monotonic
-from typing import Protocol as Structure
+from functools import partial
+from sys import intern
 
 from gevent.event import Event as Flag
 
 from greenrelay.core.pid import Pid
 from greenrelay.relay.command import RelayCommand
-from greenrelay.relay.outbox import Outbox
-from greenrelay.relay.rate import Rate
 from greenrelay.relay.session import Session
+from greenrelay.relay.slowness import CLOSE
 from greenrelay.runtime.host import Host
 from greenrelay.runtime.node import Node
 from greenrelay.runtime.task import EXITING
+from greenrelay.transport.broadcast import LastFrame
 from greenrelay.transport.connection import Connection
 from greenrelay.transport.drain import Connections
+from greenrelay.transport.limits import MAX_FRAGMENTS, Limits
 from greenrelay.transport.socket import ClientSocket
 from greenrelay.transport.upgrade import Environ, TakenOver, Upgrade, has_left, take_over
+from greenrelay.websocket.deflate import Agreement, negotiate
+from greenrelay.websocket.extension import parse_extensions
 from greenrelay.websocket.handshake import (
     choose_subprotocol,
     offered_subprotocols,
@@ -35,50 +38,6 @@ from greenrelay.websocket.handshake import (
 from greenrelay.websocket.protocol import Protocol
 
 log = logging.getLogger("greenrelay.transport")
-
-
-class Limits(Structure):
-    """The limits of a connection; times in seconds, sizes in bytes, 0 is none."""
-
-    @property
-    def max_message_size(self) -> int:
-        """The largest message a client may send."""
-
-    @property
-    def ping_interval(self) -> float:
-        """How often the client is pinged."""
-
-    @property
-    def ping_timeout(self) -> float:
-        """How long it has to answer."""
-
-    @property
-    def queue_messages(self) -> int:
-        """How many frames may wait for it."""
-
-    @property
-    def queue_bytes(self) -> int:
-        """How many bytes may wait for it."""
-
-    @property
-    def rate_messages(self) -> int:
-        """How many messages a second it may send."""
-
-    @property
-    def rate_bytes(self) -> int:
-        """How many bytes a second it may send."""
-
-    @property
-    def subprotocols(self) -> tuple[str, ...]:
-        """What is offered where the relay command offers nothing."""
-
-    @property
-    def drain_code(self) -> int:
-        """The close code of a drain."""
-
-    @property
-    def drain_period(self) -> float:
-        """How long a drain may take."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +59,7 @@ class Opening:
         self._node = node
         self._host = host
         self._connections = connections
+        self._last_frame = LastFrame()
 
     def open(
         self,
@@ -121,25 +81,31 @@ class Opening:
             return None
         supported = command.subprotocols or limits.subprotocols
         chosen = choose_subprotocol(offered_subprotocols(upgrade.subprotocols), supported)
-        head = response_head(upgrade.key, subprotocol=chosen, headers=headers)
+        agreed = _agree_on_compression(upgrade, limits)
+        head = response_head(
+            upgrade.key,
+            subprotocol=chosen,
+            extensions=None if agreed is None else agreed.answer,
+            headers=headers,
+        )
         taken = take_over(environ)
         if has_left(taken):
             taken.sock.close()
             return Opened(False, taken.leave)
-        connection = self._make(upgrade, command, target, limits, chosen)
-        closed = Flag()
+        connection = self._make(upgrade, command, target, limits, chosen, agreed)
+        # A server that has forgotten the socket need not hear of its end.
+        closed = None if taken.is_detached else Flag()
         socket = ClientSocket(
             taken.sock,
-            Outbox(limits.queue_messages, limits.queue_bytes),
-            on_data=connection.on_data,
-            on_lost=connection.on_lost,
-            on_closed=closed.set,
+            connection,
+            (limits.queue_messages, limits.queue_bytes),
+            None if closed is None else closed.set,
         )
-        self._connections.add(connection)
+        self._connections.add(connection, upgrade)
         is_joined = connection.attach(socket, head, command.heartbeat_interval, taken.buffered)
-        if taken.is_detached:
+        if closed is None:
             return Opened(is_joined, taken.leave)
-        return Opened(is_joined, lambda: _leave_when(closed, connection, taken))
+        return Opened(is_joined, partial(_leave_when, closed, connection, taken))
 
     def _make(
         self,
@@ -148,6 +114,7 @@ class Opening:
         target: Pid,
         limits: Limits,
         subprotocol: str | None,
+        agreed: Agreement | None,
     ) -> Connection:
         session = Session(
             self._node.new_pid(self._host),
@@ -155,23 +122,36 @@ class Opening:
             message_topic=command.message_topic,
             metadata=dict(command.metadata),
             subprotocol=subprotocol,
-            path=upgrade.path,
-            remote_addr=upgrade.remote_addr,
+            # The same for many connections, and kept as long as each of them.
+            path=intern(upgrade.path),
+            remote_addr=intern(upgrade.remote_addr),
         )
-        rate = None
-        if limits.rate_messages or limits.rate_bytes:
-            rate = Rate(limits.rate_messages, limits.rate_bytes, monotonic())
+        protocol = Protocol(
+            max_message_size=limits.max_message_size,
+            max_fragments=MAX_FRAGMENTS,
+            inflater=None if agreed is None else agreed.inflater(),
+        )
         return Connection(
             self._node,
             self._host,
             session,
-            Protocol(max_message_size=limits.max_message_size),
-            ping_interval=limits.ping_interval,
-            ping_timeout=limits.ping_timeout,
-            rate=rate,
-            drain_code=limits.drain_code,
-            drain_period=limits.drain_period,
+            protocol,
+            limits,
+            last_frame=self._last_frame,
+            deflater=None if agreed is None else agreed.deflater(),
         )
+
+
+def _agree_on_compression(upgrade: Upgrade, limits: Limits) -> Agreement | None:
+    if not limits.compression:
+        return None
+    try:
+        # A frame that others refer to must not be dropped or overtaken once it is compressed.
+        keeps_context = limits.slow_policy.kind == CLOSE
+        return negotiate(parse_extensions(upgrade.extensions), keeps_context=keeps_context)
+    except ValueError:
+        # Refused before the view ran, unless this is no request of ours to refuse.
+        return None
 
 
 def _leave_when(closed: Flag, connection: Connection, taken: TakenOver) -> Iterable[bytes]:

@@ -7,12 +7,11 @@ from __future__ import annotations
 
 import logging
 import random
-from time import monotonic
 from typing import TYPE_CHECKING
 
 from greenrelay.errors import InboxFull
 from greenrelay.relay.heartbeat import Heartbeat
-from greenrelay.runtime.timers import Timer
+from greenrelay.runtime.timers import Alarm, Timer
 
 if TYPE_CHECKING:
     from greenrelay.transport.connection import Connection
@@ -24,25 +23,26 @@ class Pulse:
     """The timers of one connection; ``rtt`` is the last ping's round trip in seconds, or None."""
 
     __slots__ = (
+        "_awaits_pong",
         "_beat_timer",
         "_connection",
         "_heartbeat",
         "_number",
-        "_ping_interval",
-        "_ping_timeout",
-        "_ping_timer",
         "_sent_at",
+        "alarm",
+        "deadline",
         "rtt",
         "was_seen",
     )
 
-    def __init__(self, connection: Connection, ping_interval: float, ping_timeout: float) -> None:
+    def __init__(self, connection: Connection) -> None:
         self._connection: Connection | None = connection
-        self._ping_interval = ping_interval
-        self._ping_timeout = ping_timeout
         self._heartbeat: Heartbeat | None = None
         self._beat_timer: Timer | None = None
-        self._ping_timer: Timer | None = None
+        # Of the next ping, or of the answer to the last one.
+        self.deadline: float | None = None
+        self.alarm: Alarm | None = None
+        self._awaits_pong = False
         self._number = 0
         self._sent_at: float | None = None
         self.rtt: float | None = None
@@ -50,17 +50,19 @@ class Pulse:
 
     def start(self) -> None:
         """Begin to ping, if an interval is set."""
-        if self._ping_interval:
+        connection = self._connection
+        if connection is not None and connection.limits.ping_interval:
             # Spread, so that connections that opened together do not ping together for ever.
-            self._ping_in(self._ping_interval * random.uniform(0.9, 1.0))
+            delay = connection.limits.ping_interval * random.uniform(0.9, 1.0)
+            self._wake_in(connection, delay)
 
     def stop(self) -> None:
         """End all timers and let go of the connection: what is over is freed at once."""
         self._heartbeat = self._connection = None
-        for timer in (self._beat_timer, self._ping_timer):
+        for timer in (self._beat_timer, self.alarm):
             if timer is not None:
                 timer.cancel()
-        self._beat_timer = self._ping_timer = None
+        self._beat_timer = self.alarm = self.deadline = None
 
     def set_heartbeat(self, interval: float | None) -> None:
         """Send ws.heartbeat each ``interval`` seconds from now on, or no more."""
@@ -71,21 +73,23 @@ class Pulse:
         connection = self._connection
         if interval and connection is not None:
             self._heartbeat = Heartbeat(connection.pid, interval, connection.opened_at)
-            self._heartbeat.restart(interval, monotonic())
+            self._heartbeat.restart(interval, connection.node.timers.now())
             self._beat_timer = connection.node.timers.call_after(interval, self._beat)
 
     def on_pong(self, payload: object) -> None:
         """Measure the round trip, if this answers the last ping."""
-        if self._sent_at is not None and payload == self._number.to_bytes(4):
-            self.rtt = monotonic() - self._sent_at
-            self._sent_at = None
+        connection = self._connection
+        if connection is None or self._sent_at is None or payload != self._number.to_bytes(4):
+            return
+        self.rtt = connection.node.timers.now() - self._sent_at
+        self._sent_at = None
 
     def _beat(self) -> None:
         heartbeat, connection = self._heartbeat, self._connection
         if heartbeat is None or connection is None:
             return
         session = connection.session
-        now = monotonic()
+        now = connection.node.timers.now()
         payload = heartbeat.beat(
             now,
             session.message_count,
@@ -99,26 +103,34 @@ class Pulse:
         except InboxFull:
             log.debug("%s: a heartbeat found the inbox of its target full", connection.pid)
 
-    def _ping_in(self, delay: float) -> None:
-        if self._connection is not None:
-            self._ping_timer = self._connection.node.timers.call_after(delay, self._ping)
-
-    def _ping(self) -> None:
+    def deadline_passed(self) -> None:
+        """Ping, or see whether the last ping was answered."""
         connection = self._connection
         if connection is None:
             return
+        if self._awaits_pong:
+            self._awaits_pong = False
+            self._on_pong_due(connection)
+        else:
+            self._ping(connection)
+
+    def _wake_in(self, connection: Connection, delay: float) -> None:
+        timers = connection.node.timers
+        timers.wake_at(self, timers.now() + delay)
+
+    def _ping(self, connection: Connection) -> None:
         self._number += 1
         self.was_seen = False
-        self._sent_at = monotonic()
-        self._ping_timer = connection.node.timers.call_after(self._ping_timeout, self._on_pong_due)
+        self._sent_at = connection.node.timers.now()
+        self._awaits_pong = True
+        self._wake_in(connection, connection.limits.ping_timeout)
         connection.ping(self._number.to_bytes(4))
 
-    def _on_pong_due(self) -> None:
-        connection = self._connection
-        if connection is None:
-            return
+    def _on_pong_due(self, connection: Connection) -> None:
         # While the target is slow the socket is not read, so silence says nothing of the client.
-        if self.was_seen or connection.backlog.is_full:
-            self._ping_in(max(0.0, self._ping_interval - self._ping_timeout))
+        is_read = connection.backlog is None or not connection.backlog.is_full
+        if self.was_seen or not is_read:
+            limits = connection.limits
+            self._wake_in(connection, max(0.0, limits.ping_interval - limits.ping_timeout))
         else:
             connection.fall_silent()

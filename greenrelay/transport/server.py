@@ -5,6 +5,7 @@ Source: HTTP, "Servers it must run on", first row.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import logging
 import os
@@ -19,6 +20,7 @@ from gevent import socket as gevent_socket
 from gevent.pool import Pool
 
 from greenrelay.transport.handler import LateWebSocket, RelayHandler
+from greenrelay.transport.head import HEAD_SIZE, HEAD_TIMEOUT
 
 log = logging.getLogger("greenrelay.transport")
 access_log = logging.getLogger("greenrelay.access")
@@ -29,8 +31,13 @@ BACKLOG = 2048
 class Listener(pywsgi.WSGIServer):
     """pywsgi's server, which lets its clients go when it closes.
 
-    pywsgi itself would leave a kept-alive connection waiting for a request that never comes.
+    pywsgi itself would leave a kept-alive connection waiting for a request that never comes. A
+    client has ``head_timeout`` seconds for its TLS handshake and as much for the head of a
+    request, of which the header fields may have ``head_size`` bytes.
     """
+
+    head_timeout = HEAD_TIMEOUT
+    head_size = HEAD_SIZE
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self.waiting: set[RelayHandler] = set()
@@ -47,8 +54,15 @@ class Listener(pywsgi.WSGIServer):
 
     def wrap_socket_and_handle(self, client_socket: Any, address: Any) -> Any:
         """Do the TLS handshake and serve; a client that fails at the handshake is not our error."""
+        # The methods that serve are chosen, and set, when the server is made.
+        server: Any = self
+        late = ConnectionAbortedError(errno.ECONNABORTED, "the TLS handshake took too long")
+        deadline = gevent.Timeout(self.head_timeout or None, late)
         try:
-            return super().wrap_socket_and_handle(client_socket, address)
+            with deadline:
+                client_socket = server.wrap_socket(client_socket, **server.ssl_args)
+            with contextlib.closing(client_socket):
+                return self.handle(client_socket, address)
         except (ssl.SSLError, ConnectionError) as error:
             log.info("%s: connection lost: %s", address[0] if address else "-", error)
             client_socket.close()
@@ -58,7 +72,8 @@ class Listener(pywsgi.WSGIServer):
 class Server:
     """Serves one WSGI application on one address: ``host`` and ``port``, or a Unix ``path``.
 
-    ``port`` 0 is any free one; ``url`` tells which after ``start``. With ``certificate`` and
+    ``port`` 0 is any free one; ``url`` tells which after ``start``. ``head_timeout`` and
+    ``head_size`` bound the head of a request, see Listener. With ``certificate`` and
     ``key``, paths of PEM files, it speaks TLS. Raises OSError, of which ssl.SSLError is one, for
     files that are not there or do not fit.
     """
@@ -72,12 +87,16 @@ class Server:
         path: str = "",
         certificate: str | None = None,
         key: str | None = None,
+        head_timeout: float = HEAD_TIMEOUT,
+        head_size: int = HEAD_SIZE,
     ) -> None:
         self._application = application
         self._host = host
         self._port = port
         self._path = path
         self._inode = 0
+        self._head_timeout = head_timeout
+        self._head_size = head_size
         self._tls: dict[str, Any] = {}
         if certificate is not None:
             context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
@@ -97,6 +116,8 @@ class Server:
             error_log=error_log,
             **self._tls,
         )
+        self._server.head_timeout = self._head_timeout
+        self._server.head_size = self._head_size
         self._server.start()
         if not self._path:
             # Accepted sockets inherit it; without it an answer in two writes waits for an ACK.

@@ -12,7 +12,7 @@ import logging
 import socket as std_socket
 import ssl
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 import gevent
 from gevent import ssl as gevent_ssl
@@ -37,21 +37,32 @@ def is_tls(sock: object) -> bool:
     return isinstance(sock, _TLS)
 
 
-class ClientSocket:
-    """A connected socket; it is given to the connection that ``on_data`` and ``on_lost`` serve.
+class Owner(Protocol):
+    """Whom a ClientSocket serves: a connection."""
 
-    ``on_data(data)`` gets what was read, ``on_lost(reason)`` is called once when TCP has ended in
-    either direction and never after ``finish`` or ``abort``. ``on_closed()`` is called once when
-    the file descriptor is closed.
+    def on_data(self, data: bytes) -> None:
+        """Handle what was read."""
+
+    def on_lost(self, reason: str) -> None:
+        """Hear that TCP has ended, in either direction."""
+
+
+class ClientSocket:
+    """A connected socket and its owner.
+
+    The owner's ``on_lost`` is called once, and never after ``finish`` or ``abort``. ``on_closed()``
+    is called once when the file descriptor is closed. ``limits`` are how many frames and how many
+    bytes may wait for the client.
     """
 
     __slots__ = (
         "_is_finishing",
         "_is_paused",
+        "_limits",
         "_linger_timer",
+        "_outbox",
+        "_owner",
         "_reader",
-        "_recv",
-        "_send",
         "_sock",
         "_tls",
         "_writer",
@@ -59,41 +70,44 @@ class ClientSocket:
         "bytes_out",
         "is_open",
         "on_closed",
-        "on_data",
-        "on_lost",
-        "outbox",
     )
 
     def __init__(
         self,
         sock: Any,
-        outbox: Outbox,
-        *,
-        on_data: Callable[[bytes], object],
-        on_lost: Callable[[str], object],
-        on_closed: Callable[[], object],
+        owner: Owner,
+        limits: tuple[int, int],
+        on_closed: Callable[[], object] | None = None,
     ) -> None:
-        self._sock = sock
         self._tls = sock if is_tls(sock) else None
         sock.settimeout(0.0)
-        raw = sock if self._tls else getattr(sock, "_sock", sock)
-        self._recv = raw.recv
-        self._send = raw.send
+        # Of gevent's socket only what it wraps is of use here: its own watchers are not.
+        self._sock = sock if self._tls else getattr(sock, "_sock", sock)
         _set_no_delay(sock)
-        self.outbox = outbox
-        self.on_data = on_data
-        self.on_lost = on_lost
+        # Made when the kernel first refuses bytes, and let go when it has taken them all: nearly
+        # every socket is without it nearly all the time. The same goes for the second watcher.
+        self._outbox: Outbox | None = None
+        self._limits = limits
+        self._owner: Owner | None = owner
         self.on_closed = on_closed
         self.bytes_in = 0
         self.bytes_out = 0
         self.is_open = True
         self._is_finishing = False
         self._is_paused = False
-        loop = gevent.get_hub().loop
-        self._reader: Any = loop.io(sock.fileno(), _READ)
-        # A second watcher is made when the kernel first refuses bytes; most sockets never need it.
+        self._reader: Any = gevent.get_hub().loop.io(sock.fileno(), _READ)
         self._writer: Any = None
         self._linger_timer: Any = None
+
+    @property
+    def queued(self) -> int:
+        """How many frames the kernel has not taken yet."""
+        return 0 if self._outbox is None else len(self._outbox)
+
+    @property
+    def queued_bytes(self) -> int:
+        """How many bytes of them are left."""
+        return 0 if self._outbox is None else self._outbox.size_bytes
 
     def start(self) -> None:
         """Begin to read, unless the first write has found the client gone."""
@@ -113,14 +127,17 @@ class ClientSocket:
             self._reader.start(self._on_readable)
             self._read_hidden()
 
-    def write(self, data: bytes) -> bool:
-        """Write or queue ``data``; False when the outbox is over its limit and took nothing."""
+    def write(self, data: bytes, *, is_last: bool = False) -> bool:
+        """Write or queue ``data``; False when the queue is full and took nothing.
+
+        What ``is_last`` is never refused: a close frame.
+        """
         if not self.is_open:
             return True
-        if len(self.outbox):
-            return self.outbox.append(data)
+        if self._outbox is not None:
+            return self._outbox.append(data, is_last=is_last)
         try:
-            count = self._send(data)
+            count: int = self._sock.send(data)
         except _AGAIN:
             count = 0
         except OSError as error:
@@ -129,19 +146,27 @@ class ClientSocket:
         self.bytes_out += count
         if count == len(data):
             return True
-        self._await_writable()
-        return self.outbox.append(data, written=count)
+        self._outbox = Outbox(*self._limits, keeps_tried=self._tls is not None)
+        if self._writer is None:
+            self._writer = gevent.get_hub().loop.io(self._sock.fileno(), _WRITE)
+        self._writer.start(self._on_writable)
+        return self._outbox.append(data, written=count)
 
-    def write_last(self, data: bytes) -> None:
-        """Write or queue ``data``, which a full outbox must not refuse: a close frame."""
-        outbox = self.outbox
-        outbox.limit_messages += 1
-        outbox.limit_bytes += len(data)
-        try:
-            self.write(data)
-        finally:
-            outbox.limit_messages -= 1
-            outbox.limit_bytes -= len(data)
+    def drop_oldest(self) -> bool:
+        """Drop the oldest frame that waits and has not begun to leave; False if there is none."""
+        return self._outbox is not None and self._outbox.drop_oldest()
+
+    def drop_all(self) -> None:
+        """Drop every frame that waits and has not begun to leave."""
+        if self._outbox is not None:
+            self._outbox.clear(keep_begun=True)
+
+    def when_room(self, function: Callable[[], object]) -> None:
+        """Call ``function`` once when the queue is half empty, or the socket closed."""
+        if self._outbox is None:
+            function()
+        else:
+            self._outbox.when_room(function)
 
     def finish(self) -> None:
         """Write what waits, say that no more comes, wait a moment for the client, close."""
@@ -151,7 +176,7 @@ class ClientSocket:
         loop = gevent.get_hub().loop
         self._linger_timer = loop.timer(LINGER)
         self._linger_timer.start(self.abort)
-        if not len(self.outbox):
+        if self._outbox is None:
             self._shut_down()
         # Closing with unread bytes in the kernel would send a reset, and the client would lose
         # the close frame: read on, and throw away, until the client closes too.
@@ -166,17 +191,19 @@ class ClientSocket:
             if watcher is not None:
                 watcher.stop()
                 watcher.close()
-        self.outbox.clear()
         self._sock.close()
-        on_closed = self.on_closed
-        self.on_data = self.on_lost = self.on_closed = _ignore
-        on_closed()
+        outbox, on_closed = self._outbox, self.on_closed
+        self._owner = self._outbox = self.on_closed = None
+        if outbox is not None:
+            outbox.clear()
+        if on_closed is not None:
+            on_closed()
 
     def _on_readable(self) -> None:
         if not self.is_open or self._is_paused:
             return
         try:
-            data = self._recv(READ_SIZE)
+            data: bytes = self._sock.recv(READ_SIZE)
         except _AGAIN:
             return
         except OSError as error:
@@ -186,9 +213,11 @@ class ClientSocket:
             self._lose(None)
             return
         self.bytes_in += len(data)
-        if not self._is_finishing:
-            self.on_data(data)
-        self._read_hidden()
+        owner = self._owner
+        if not self._is_finishing and owner is not None:
+            owner.on_data(data)
+        if self._tls is not None:
+            self._read_hidden()
 
     def _read_hidden(self) -> None:
         # TLS reads a record from the kernel and gives out a part of it: the watcher sees no rest.
@@ -196,29 +225,28 @@ class ClientSocket:
         if tls is not None and self.is_open and not self._is_paused and tls.pending():
             gevent.get_hub().loop.run_callback(self._on_readable)
 
-    def _await_writable(self) -> None:
-        if self._writer is None:
-            self._writer = gevent.get_hub().loop.io(self._sock.fileno(), _WRITE)
-        self._writer.start(self._on_writable)
-
     def _on_writable(self) -> None:
-        outbox = self.outbox
+        outbox = self._outbox
+        if outbox is None:
+            return
         try:
             while len(outbox):
-                count = self._send(outbox.peek())
+                count = self._sock.send(outbox.peek())
                 if not count:
                     # What gevent's TLS says instead of raising SSLWantWriteError.
                     return
-                outbox.sent(count)
                 self.bytes_out += count
+                outbox.sent(count)
         except _AGAIN:
             return
         except OSError as error:
             self._lose(error)
             return
-        self._writer.stop()
-        if self._is_finishing:
-            self._shut_down()
+        if self._outbox is outbox:
+            self._outbox = None
+            self._writer.stop()
+            if self._is_finishing:
+                self._shut_down()
 
     def _shut_down(self) -> None:
         try:
@@ -227,9 +255,10 @@ class ClientSocket:
             self.abort()
 
     def _lose(self, error: OSError | None) -> None:
-        on_lost = self.on_lost if not self._is_finishing else _ignore
+        owner = None if self._is_finishing else self._owner
         self.abort()
-        on_lost("connection closed by the client" if error is None else _why(error))
+        if owner is not None:
+            owner.on_lost("connection closed by the client" if error is None else _why(error))
 
 
 def _set_no_delay(sock: Any) -> None:
@@ -239,7 +268,3 @@ def _set_no_delay(sock: Any) -> None:
 
 def _why(error: OSError) -> str:
     return f"connection lost: {error.strerror or error}"
-
-
-def _ignore(*_: object) -> None:
-    return None

@@ -18,6 +18,7 @@ from greenrelay.runtime.task import EXITING
 
 if TYPE_CHECKING:
     from greenrelay.transport.connection import Connection
+    from greenrelay.transport.life import Life
 
 
 def control(connection: Connection, message: Message) -> None:
@@ -43,13 +44,14 @@ def control(connection: Connection, message: Message) -> None:
         session.target_pid = target.pid
         connection.node.monitor(connection, target.pid)
         connection.tell_target("ws.join", session.join("transfer"))
-        connection.backlog.hand_on_soon()
+        if connection.backlog is not None:
+            connection.backlog.hand_on_soon()
     else:
         _set_options(connection, wanted)
     _tell(connection, message.sender, "done", session.target_pid)
 
 
-def leave_target(connection: Connection, reason: str, code: int | None, clean: bool) -> None:
+def leave_target(connection: Life, reason: str, code: int | None, clean: bool) -> None:
     """Monitor the target no more and send it ws.leave."""
     node, session = connection.node, connection.session
     for ref in node.topology.refs(connection.pid, Pid.parse(session.target_pid)):

@@ -10,6 +10,7 @@ from __future__ import annotations
 import errno
 import socket as std_socket
 import ssl
+from _socket import socket as RawSocket
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +18,7 @@ from typing import Any
 from gevent import socket as gevent_socket
 
 from greenrelay.errors import UnsupportedServer
+from greenrelay.relay.places import Place
 from greenrelay.transport.socket import is_tls
 from greenrelay.websocket.handshake import wants_websocket
 
@@ -29,7 +31,7 @@ TAKE_OVER = "greenrelay.take_over"
 class Upgrade:
     """An upgrade request that was set aside; header values are text, "" where there was none.
 
-    ``has_place`` says that a place among the connections is reserved for it.
+    ``place`` is the one among the connections that is reserved for it.
     """
 
     method: str
@@ -41,8 +43,9 @@ class Upgrade:
     path: str
     remote_addr: str
     is_supported: bool
+    extensions: str = ""
     acceptance: object = None
-    has_place: bool = False
+    place: Place | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +94,7 @@ def set_aside(environ: Environ) -> Upgrade | None:
         path=_text(environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", "")),
         remote_addr=environ.get("REMOTE_ADDR", ""),
         is_supported=_way(environ) is not None,
+        extensions=environ.get("HTTP_SEC_WEBSOCKET_EXTENSIONS", ""),
     )
     environ[UPGRADE] = upgrade
     return upgrade
@@ -106,11 +110,10 @@ def take_over(environ: Environ) -> TakenOver:
 
 def has_left(taken: TakenOver) -> bool:
     """Whether the client has closed its side already; TLS does not tell."""
-    raw = getattr(taken.sock, "_sock", None)
-    if taken.buffered or raw is None or is_tls(taken.sock):
+    if taken.buffered or is_tls(taken.sock):
         return False
     try:
-        return not raw.recv(1, std_socket.MSG_PEEK | std_socket.MSG_DONTWAIT)
+        return not taken.sock.recv(1, std_socket.MSG_PEEK | std_socket.MSG_DONTWAIT)
     except BlockingIOError:
         return False
     except OSError:
@@ -161,7 +164,8 @@ def detach(sock: Any) -> tuple[Any, bool]:
     """Return (a socket the server does not know, True); TLS keeps its state: (sock, False)."""
     if is_tls(sock):
         return sock, False
-    return gevent_socket.socket(sock.family, sock.type, sock.proto, fileno=sock.detach()), True
+    # gevent's own sockets bring two watchers along that nothing here uses.
+    return RawSocket(sock.family, sock.type, sock.proto, fileno=sock.detach()), True
 
 
 def read_buffered(rfile: Any, sock: Any) -> bytes:

@@ -234,3 +234,92 @@ def test_all_bytes_leave_in_order_whatever_the_kernel_takes(frames: list[bytes],
     assert drain(outbox, step) == b"".join(frames)
     assert outbox.size_bytes == 0
     assert not outbox.is_partly_written
+
+
+def test_a_last_frame_is_taken_whatever_the_limits() -> None:
+    outbox = Outbox(limit_messages=1, limit_bytes=4)
+    outbox.append(b"aaaa")
+
+    assert not outbox.append(b"b")
+    assert outbox.append(b"close", is_last=True)
+    assert drain(outbox, 100) == b"aaaaclose"
+
+
+def test_room_is_told_of_when_half_of_it_is_free() -> None:
+    outbox = Outbox(limit_messages=4)
+    for _ in range(4):
+        outbox.append(b"aa")
+    told: list[str] = []
+    outbox.when_room(lambda: told.append("first"))
+    outbox.when_room(lambda: told.append("second"))
+    outbox.peek()
+
+    outbox.sent(2)
+    assert told == []
+    outbox.sent(2)
+
+    assert told == ["first", "second"]
+    outbox.sent(4)
+    assert told == ["first", "second"]
+
+
+def test_room_is_told_of_when_nothing_waits_any_more() -> None:
+    outbox = Outbox(limit_messages=1, limit_bytes=1)
+    outbox.append(b"aaaa")
+    told: list[str] = []
+    outbox.when_room(lambda: told.append("room"))
+
+    outbox.peek()
+    outbox.sent(3)
+    assert told == []
+    outbox.sent(1)
+
+    assert told == ["room"]
+
+
+def test_clearing_tells_of_room() -> None:
+    outbox = Outbox()
+    outbox.append(b"aaaa")
+    told: list[str] = []
+    outbox.when_room(lambda: told.append("room"))
+
+    outbox.clear()
+
+    assert told == ["room"]
+
+
+def test_what_tls_has_tried_is_neither_dropped_nor_changed() -> None:
+    outbox = Outbox(keeps_tried=True)
+    outbox.append(b"first")
+    assert not outbox.drop_oldest()
+    outbox.append(b"second")
+    tried = bytes(outbox.peek())
+    outbox.append(b"third")
+    outbox.append(b"fourth")
+
+    assert outbox.drop_oldest()
+
+    assert bytes(outbox.peek()) == tried == b"firstsecond"
+    assert drain(outbox, 100) == b"firstsecondfourth"
+
+
+def test_what_tls_has_tried_survives_a_clear_that_keeps_what_has_begun() -> None:
+    outbox = Outbox(keeps_tried=True)
+    for data in (b"first", b"second"):
+        outbox.append(data)
+    outbox.peek()
+    outbox.append(b"third")
+
+    outbox.clear(keep_begun=True)
+    outbox.append(b"close", is_last=True)
+
+    assert drain(outbox, 100) == b"firstsecondclose"
+
+
+def test_what_tls_has_tried_directly_stays_in_front_however_large_it_is() -> None:
+    large = b"x" * (CHUNK_BYTES - 1)
+    outbox = Outbox(keeps_tried=True)
+    outbox.append(large)
+    outbox.append(b"yy")
+
+    assert bytes(outbox.peek()[:CHUNK_BYTES]) == large

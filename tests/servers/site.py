@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import gc
 import os
 import socket
 import time
@@ -15,7 +16,9 @@ from werkzeug.wrappers import Response
 
 from greenrelay import (
     Exit,
+    Message,
     Node,
+    Server,
     exit,
     inbox,
     receive,
@@ -65,6 +68,12 @@ def state() -> dict[str, object]:
     return {"node": node.id, "pid": os.getpid(), "processes": len(node.processes)}
 
 
+def memory() -> str:
+    """What the process has in memory, in bytes, without what is only not collected yet."""
+    gc.collect()
+    return str(int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE"))
+
+
 def slow() -> str:
     """A view that goes on when the server has closed, and then needs processes."""
     print("slow has begun", flush=True)
@@ -91,6 +100,29 @@ def echo() -> Response:
     response = make_response(relay(spawn(answer), subprotocols=["v2", "v1"]))
     response.set_cookie("seen", "yes")
     return response
+
+
+def name_and_answer() -> None:
+    """A target that tells its client what it was told of it, then echoes."""
+    join: Any = receive("ws.join").payload
+    send(join["client_pid"], "ws.send", f"{join['path']} {join['remote_addr']}")
+    answer()
+
+
+class Quiet(Server):
+    """A target without a greenlet of its own: echoes."""
+
+    def handle_message(self, message: Message) -> None:
+        if message.topic == "ws.message":
+            _answer(message.payload)
+
+
+def quiet() -> Response:
+    return relay(spawn(Quiet))
+
+
+def who() -> Response:
+    return relay(spawn(name_and_answer))
 
 
 def private() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import socket
 from collections.abc import Iterator
@@ -11,14 +12,19 @@ import pytest
 
 from tests.servers.client import Client, PeerError, Refused, WebSocket
 from tests.servers.conftest import Site
-from tests.servers.http import ask, connected, get, upgrade_request
+from tests.servers.http import UPGRADE, ask, connected, get, upgrade_request
 from tests.servers.kinds import SERVERS, address_of
+from tests.servers.memory import worker_of
+from tests.servers.raw import CLOSE, frame, raw_client
 from tests.servers.running import running
 
 every_server = pytest.mark.parametrize("kind", SERVERS)
 # One for each way to serve: pywsgi of our own, pywsgi in gunicorn, gunicorn's own HTTP parser.
 each_family = pytest.mark.parametrize("kind", ["run", "worker", "gevent+door"])
-both_gunicorns = pytest.mark.parametrize("kind", ["worker", "gevent+door"])
+# Those of the table in the page.
+every_gunicorn = pytest.mark.parametrize(
+    "kind", ["worker", "gevent-websocket", "gevent+door", "gevent"]
+)
 
 
 @contextmanager
@@ -93,7 +99,7 @@ def test_ctrl_c_drains_the_embedded_server(client: Client) -> None:
         assert not site.running.trouble
 
 
-@both_gunicorns
+@every_gunicorn
 def test_ctrl_c_drains_gunicorn(client: Client, kind: str) -> None:
     with started(kind) as site, opened(client, site, 2) as sockets:
         site.running.signal(signal.SIGINT)
@@ -103,7 +109,7 @@ def test_ctrl_c_drains_gunicorn(client: Client, kind: str) -> None:
         assert not site.running.trouble
 
 
-@both_gunicorns
+@every_gunicorn
 def test_a_reload_drains_the_old_worker_and_a_new_one_serves(client: Client, kind: str) -> None:
     with started(kind) as site, opened(client, site, 2) as sockets:
         (old,) = site.running.wait_for(r"Booting worker with pid: (\d+)")
@@ -118,7 +124,7 @@ def test_a_reload_drains_the_old_worker_and_a_new_one_serves(client: Client, kin
         assert not site.running.trouble
 
 
-@both_gunicorns
+@every_gunicorn
 def test_max_requests_drains(client: Client, kind: str) -> None:
     with started(kind, "--max-requests", "3") as site, opened(client, site, 2) as sockets:
         get(site.address, "/")
@@ -164,4 +170,39 @@ def test_workers_whose_master_was_killed_say_goodbye_too(client: Client) -> None
         # Its output ends only with the last process that writes to it.
         assert site.running.wait() == -signal.SIGKILL
         assert site.running.has_ended
+        assert not site.running.trouble
+
+
+@pytest.mark.parametrize("kind", ["worker", "gevent-websocket", "gevent+door", "gevent"])
+def test_a_worker_that_was_killed_loses_its_clients_and_the_next_one_serves(
+    client: Client, kind: str
+) -> None:
+    with started(kind) as site, opened(client, site, 2) as sockets:
+        os.kill(worker_of(site), signal.SIGKILL)
+
+        # Nobody is left that could say goodbye.
+        assert [each.wait_closed() for each in sockets] == [(1006, "")] * 2
+        site.running.wait_for("Booting worker", 2)
+        with opened(client, site, 1) as (again,):
+            assert again.close() == (1000, "")
+        assert len(site.running.wait_for(r"clock runs in (\d+)", 2)) == 2
+        assert site.running.stop() == 0
+        assert not site.running.has_left_processes
+
+
+def test_while_it_drains_a_new_client_gets_503_and_others_their_answers(client: Client) -> None:
+    """new upgrades get 503, each socket gets 1012 within the drain period"""
+    with started("run") as site, raw_client(site) as silent:
+        site.running.signal(signal.SIGTERM)
+        # As long as this one does not answer, the drain goes on.
+        assert silent.read_frame() == (CLOSE, b"\x03\xf4drain")
+
+        refused = get(site.address, "/ws/echo", UPGRADE)
+
+        assert refused.status == 503
+        assert refused.headers["retry-after"].isdecimal()
+        assert get(site.address, "/").status == 200
+        silent.send(frame(CLOSE, b"\x03\xf4"))
+        assert silent.close_code() == 1006
+        assert site.running.wait() == 0
         assert not site.running.trouble

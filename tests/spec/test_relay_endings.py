@@ -11,7 +11,7 @@ from greenrelay import inbox, process, spawn
 from greenrelay.core.events import Result
 from greenrelay.core.pid import Pid
 from greenrelay.http.state import state_of
-from greenrelay.transport import connection as connections
+from greenrelay.transport import life
 from greenrelay.web import relay
 from tests.probe import Probe, assert_receive, settle, wait_for
 from tests.relaying import Bench, relaying
@@ -252,7 +252,7 @@ def test_a_rate_of_bytes_closes_with_1008() -> None:
 def test_a_client_that_does_not_answer_the_close_frame_is_dropped(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(connections, "CLOSE_TIMEOUT", 0.02)
+    monkeypatch.setattr(life, "CLOSE_TIMEOUT", 0.02)
     with relaying() as bench, Probe(bench.node) as watcher, bench.connect() as client:
         watched = Watched(bench, watcher)
         bench.target.do(process.send, watched.client_pid, "ws.close", {"code": 4001})

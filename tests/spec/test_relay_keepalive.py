@@ -76,7 +76,7 @@ def test_an_interval_of_0_sends_no_ping() -> None:
     with relaying(ping_interval=0) as bench, bench.connect():
         client_pid = bench.joined()
 
-        assert bench.connection(client_pid)._pulse._ping_timer is None
+        assert bench.connection(client_pid)._pulse.alarm is None
 
 
 def test_pings_of_the_client_are_answered_with_their_payload() -> None:

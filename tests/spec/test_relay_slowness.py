@@ -11,6 +11,7 @@ from greenrelay import ConfigError, inbox, process
 from greenrelay.runtime.host import Host
 from greenrelay.transport import socket as client_socket
 from greenrelay.transport.backlog import READ_AHEAD
+from greenrelay.transport.connection import Connection
 from greenrelay.web import relay, websocket_relay
 from tests.probe import Probe, assert_receive, settle, wait_for
 from tests.relaying import Bench, relaying
@@ -61,7 +62,7 @@ def test_queue_bytes_bounds_what_waits() -> None:
         connection = bench.connection(bench.joined())
         most = 0
         while bench.node.send(connection.pid, "ws.send", BIG):
-            most = max(most, connection.socket.outbox.size_bytes)
+            most = max(most, connection.socket.queued_bytes)
 
         assert most <= 250_000
         slow.drop()
@@ -140,13 +141,13 @@ def test_a_target_that_does_not_keep_up_slows_its_client_and_loses_nothing(overf
             flooding = gevent.spawn(flood)
             wait_for(bench.connections)
             connection = bench.connections()[0]
-            wait_for(lambda: connection.backlog.is_full)
+            wait_for(lambda: is_held_back(connection))
             held = len(sent)
             settle(bench.node)
             # TCP takes a few more into its buffers, then the client is held back as well.
             wait_for(lambda: is_settled(sent))
             assert held <= len(sent) < count
-            assert len(connection.backlog) < 2 * READ_AHEAD
+            assert read_ahead(connection) < 2 * READ_AHEAD
             go_on.set()
             flooding.join(10)
             bench.wait_gone(pids[0])
@@ -154,6 +155,14 @@ def test_a_target_that_does_not_keep_up_slows_its_client_and_loses_nothing(overf
             assert got[0] == "ws.join"
             assert got[-1] == "ws.leave"
             assert [int(data.split()[0]) for data in got[1:-1]] == list(range(count))
+
+
+def is_held_back(connection: Connection) -> bool:
+    return connection.backlog is not None and connection.backlog.is_full
+
+
+def read_ahead(connection: Connection) -> int:
+    return 0 if connection.backlog is None else len(connection.backlog)
 
 
 def is_settled(values: list[int]) -> bool:
@@ -189,7 +198,7 @@ def test_a_client_that_is_not_read_is_not_taken_for_a_silent_one() -> None:
             client.send(b"x" * 60_000)
             wait_for(bench.connections)
             connection = bench.connections()[0]
-            wait_for(lambda: connection.backlog.is_full)
+            wait_for(lambda: is_held_back(connection))
             number = connection._pulse._number
             wait_for(lambda: connection._pulse._number >= number + 3)
 
@@ -206,7 +215,7 @@ def test_a_slow_target_that_ends_ends_the_connection_that_waits_for_it() -> None
             for number in range(500):
                 client.send(str(number))
             wait_for(bench.connections)
-            wait_for(lambda: bench.connections()[0].backlog.is_full)
+            wait_for(lambda: is_held_back(bench.connections()[0]))
             bench.node.terminate(pids[0])
 
             assert client.wait_closed() == (1011, "target failed")
@@ -230,7 +239,7 @@ def test_what_was_read_ahead_comes_before_the_leave() -> None:
         with bench.connect() as client:
             for number in range(10):
                 client.send(str(number))
-            wait_for(lambda: bench.connections() and len(bench.connections()[0].backlog) == 10)
+            wait_for(lambda: bench.connections() and read_ahead(bench.connections()[0]) == 10)
             client.close()
             go_on.set()
             bench.wait_gone(pids[0])
@@ -307,10 +316,15 @@ BAD_OPTIONS = [
     ({"allowed_origins": "https://"}, "https://"),
     ({"drain_code": 1006}, "wsrelay.drain.code"),
     ({"subprotocols": "chat v1"}, "wsrelay.subprotocols"),
-    ({"handshake_timeout": "10s"}, "wsrelay.handshake.timeout"),
-    ({"slow_policy": "drop_oldest"}, "wsrelay.slow.policy"),
-    ({"compression": "on"}, "wsrelay.compression"),
-    ({"max_connections_per_ip": 3}, "wsrelay.max.connections.per.ip"),
+    ({"handshake_timeout": "soon"}, "wsrelay.handshake.timeout"),
+    ({"slow_policy": "drop_some"}, "wsrelay.slow.policy"),
+    ({"slow_policy": "block"}, "wsrelay.slow.policy"),
+    ({"slow_policy": "block 0s"}, "wsrelay.slow.policy"),
+    ({"slow_policy": "block for ever"}, "wsrelay.slow.policy"),
+    ({"slow_policy": "close 5s"}, "wsrelay.slow.policy"),
+    ({"compression": "gzip"}, "wsrelay.compression"),
+    ({"max_connections_per_ip": -1}, "wsrelay.max.connections.per.ip"),
+    ({"max_connections_per_user": "few"}, "wsrelay.max.connections.per.user"),
     ({"max_connections": -1}, "wsrelay.max.connections"),
     ({"queue_messages": -1}, "wsrelay.queue.messages"),
     ({"rate_messages": -1}, "wsrelay.rate.messages"),

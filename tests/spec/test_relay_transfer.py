@@ -306,7 +306,7 @@ def test_a_transfer_with_a_full_old_inbox_loses_nothing(overflow: str) -> None:
             client._flush()
             wait_for(bench.connections)
             connection = bench.connections()[0]
-            wait_for(lambda: connection.backlog.is_full)
+            wait_for(lambda: connection.backlog is not None and connection.backlog.is_full)
 
             control(bench, connection.pid, target_pid=new)
             gates["old"].set()

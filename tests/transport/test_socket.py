@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import os
 import ssl
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import gevent
@@ -10,7 +10,6 @@ import pytest
 from gevent import socket
 from gevent import ssl as gevent_ssl
 
-from greenrelay.relay.outbox import Outbox
 from greenrelay.transport import socket as module
 from greenrelay.transport.socket import ClientSocket
 from tests.probe import wait_for
@@ -24,16 +23,15 @@ class Ends:
         self.data = b""
         self.lost: list[str] = []
         self.closed = 0
-        self.socket = ClientSocket(
-            sock,
-            Outbox(limit_messages, 1_000_000),
-            on_data=self._on_data,
-            on_lost=self.lost.append,
-            on_closed=self._on_closed,
-        )
+        self.react: Callable[[bytes], object] = bytes
+        self.socket = ClientSocket(sock, self, (limit_messages, 1_000_000), self._on_closed)
 
-    def _on_data(self, data: bytes) -> None:
+    def on_data(self, data: bytes) -> None:
         self.data += data
+        self.react(data)
+
+    def on_lost(self, reason: str) -> None:
+        self.lost.append(reason)
 
     def _on_closed(self) -> None:
         self.closed += 1
@@ -41,7 +39,7 @@ class Ends:
     def fill(self) -> list[bytes]:
         """Write frames until one has to wait; return them all."""
         frames: list[bytes] = []
-        while not len(self.socket.outbox):
+        while not self.socket.queued:
             frames.append(bytes([len(frames) % 256]) * 100_000)
             assert self.socket.write(frames[-1])
         return frames
@@ -89,7 +87,7 @@ def test_what_the_kernel_does_not_take_waits_and_follows_in_order(ends: Ends) ->
 
     expected = b"".join(frames)
     assert ends.read(len(expected)) == expected
-    wait_for(lambda: not len(ends.socket.outbox))
+    wait_for(lambda: not ends.socket.queued)
     assert ends.socket.bytes_out == len(expected)
 
 
@@ -97,21 +95,12 @@ def test_a_full_outbox_takes_no_more_but_a_last_frame(ends: Ends) -> None:
     ends.fill()
     while ends.socket.write(b"more"):
         pass
-    count = len(ends.socket.outbox)
+    count = ends.socket.queued
 
-    ends.socket.write_last(b"close")
+    ends.socket.write(b"close", is_last=True)
 
-    assert len(ends.socket.outbox) == count + 1
+    assert ends.socket.queued == count + 1
     assert not ends.socket.write(b"more")
-
-
-def test_last_frames_leave_the_limits_as_they_were(ends: Ends) -> None:
-    outbox = ends.socket.outbox
-    before = (outbox.limit_messages, outbox.limit_bytes)
-
-    ends.socket.write_last(b"head")
-
-    assert (outbox.limit_messages, outbox.limit_bytes) == before
 
 
 def test_a_paused_socket_leaves_data_in_the_kernel(ends: Ends) -> None:
@@ -153,7 +142,7 @@ def test_a_queued_write_that_fails_is_the_end_of_tcp(ends: Ends) -> None:
 
     wait_for(lambda: ends.lost)
     assert ends.closed == 1
-    assert len(ends.socket.outbox) == 0
+    assert ends.socket.queued == 0
 
 
 def test_abort_closes_the_file_at_once_and_tells_no_loss(ends: Ends) -> None:
@@ -168,7 +157,7 @@ def test_abort_closes_the_file_at_once_and_tells_no_loss(ends: Ends) -> None:
 
 
 def test_an_abort_inside_a_callback_ends_the_reading(ends: Ends) -> None:
-    ends.socket.on_data = lambda data: ends.socket.abort()
+    ends.react = lambda data: ends.socket.abort()
     ends.socket.start()
     ends.peer.sendall(b"x")
 
@@ -232,7 +221,7 @@ def test_tls_pauses_and_reads_on_in_the_middle_of_a_record(
         seen.append(len(data))
         tls.socket.pause()
 
-    tls.socket.on_data = pause
+    tls.react = pause
     monkeypatch.setattr(module, "READ_SIZE", 1000)
     tls.socket.start()
     tls.peer.sendall(b"x" * 10_000)
@@ -249,9 +238,61 @@ def test_tls_writes_in_order_however_slow_the_other_end_is(tls: Ends) -> None:
     tls.socket.start()
     frames = tls.fill()
     frames.append(b"last")
-    tls.socket.write_last(b"last")
+    tls.socket.write(b"last", is_last=True)
 
     expected = b"".join(frames)
     assert tls.read(len(expected)) == expected
     tls.socket.finish()
     assert tls.peer.recv(10) == b""
+
+
+def test_tls_survives_that_frames_are_dropped_while_it_is_stuck(tls: Ends) -> None:
+    tls.socket.start()
+    frames = tls.fill()
+    for number in range(3):
+        assert tls.socket.write(bytes([number]) * 50_000)
+
+    dropped = 0
+    while tls.socket.drop_oldest():
+        dropped += 1
+    assert tls.socket.write(b"last")
+
+    assert dropped == 3
+    expected = b"".join([*frames, b"last"])
+    assert tls.read(len(expected)) == expected
+
+
+def test_frames_that_have_not_begun_are_dropped_oldest_first(ends: Ends) -> None:
+    frames = ends.fill()
+    for number in range(3):
+        assert ends.socket.write(b"%d" % number)
+
+    assert ends.socket.drop_oldest()
+
+    expected = b"".join([*frames, b"1", b"2"])
+    assert ends.read(len(expected)) == expected
+    wait_for(lambda: not ends.socket.queued)
+    assert not ends.socket.drop_oldest()
+
+
+def test_room_is_told_of_when_the_kernel_takes_what_waits(ends: Ends) -> None:
+    told: list[str] = []
+    ends.socket.when_room(lambda: told.append("at once"))
+    frames = ends.fill()
+    ends.socket.when_room(lambda: told.append("later"))
+    assert told == ["at once"]
+
+    ends.read(len(b"".join(frames)))
+
+    wait_for(lambda: told == ["at once", "later"])
+
+
+def test_closing_tells_of_room_so_that_nobody_waits_for_ever(ends: Ends) -> None:
+    ends.fill()
+    told: list[str] = []
+    ends.socket.when_room(lambda: told.append("over"))
+
+    ends.socket.abort()
+
+    assert told == ["over"]
+    assert ends.socket.queued == 0

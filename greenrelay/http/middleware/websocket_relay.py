@@ -18,7 +18,15 @@ from werkzeug.wrappers import Response
 
 from greenrelay.config.mark import Problem
 from greenrelay.config.options import boolean as boolean_option
-from greenrelay.config.options import duration, integer, option, read_options, size, text_list
+from greenrelay.config.options import (
+    choice,
+    duration,
+    integer,
+    option,
+    read_options,
+    size,
+    text_list,
+)
 from greenrelay.config.read import integer_from
 from greenrelay.core.pid import Pid
 from greenrelay.errors import ConfigError, InvalidCloseCode, InvalidRelayCommand, UnsupportedServer
@@ -36,7 +44,9 @@ from greenrelay.http.relay_response import (
 from greenrelay.http.state import state_of
 from greenrelay.relay.command import parse_command
 from greenrelay.relay.origin import OriginPolicy, parse_origins
+from greenrelay.relay.slowness import CLOSES, SlowPolicy, parse_slow_policy
 from greenrelay.runtime.current import current_process
+from greenrelay.transport.deadline import TooLate, within
 from greenrelay.transport.upgrade import UPGRADE, Upgrade
 from greenrelay.websocket.frames import is_sendable_code
 from greenrelay.websocket.handshake import NOT_AN_UPGRADE, check, is_token
@@ -47,7 +57,18 @@ View = TypeVar("View", bound=Callable[..., Any])
 MARK = "greenrelay_relays"
 
 
+PING_TIMEOUT = 10.0
+# No duration is: then it is PING_TIMEOUT, or the interval where that is shorter.
+_NOT_GIVEN = -1.0
+
 _count = integer_from(0)
+
+
+def _on_or_off(value: object) -> bool:
+    # YAML reads a bare on or off as a boolean.
+    if isinstance(value, bool):
+        return value
+    return choice("on", "off")(value) == "on"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,18 +81,29 @@ class RelayOptions:
     require_origin: bool = option("wsrelay.require.origin", boolean_option, False)
     max_message_size: int = option("wsrelay.max.message.size", size, 64 * 1024)
     max_connections: int = option("wsrelay.max.connections", _count, 10_000)
+    max_connections_per_ip: int = option("wsrelay.max.connections.per.ip", _count, 0)
+    max_connections_per_user: int = option("wsrelay.max.connections.per.user", _count, 0)
     ping_interval: float = option("wsrelay.ping.interval", duration, 25.0)
-    ping_timeout: float = option("wsrelay.ping.timeout", duration, 10.0)
+    ping_timeout: float = option("wsrelay.ping.timeout", duration, _NOT_GIVEN)
+    handshake_timeout: float = option("wsrelay.handshake.timeout", duration, 10.0)
     queue_messages: int = option("wsrelay.queue.messages", _count, 256)
     queue_bytes: int = option("wsrelay.queue.bytes", size, 1024 * 1024)
+    # Like all others a field; ruff does not know that the value is frozen.
+    slow_policy: SlowPolicy = option(  # noqa: RUF009 - option() is dataclasses.field
+        "wsrelay.slow.policy", parse_slow_policy, CLOSES
+    )
     rate_messages: int = option("wsrelay.rate.messages", _count, 0)
     rate_bytes: int = option("wsrelay.rate.bytes", size, 0)
     subprotocols: tuple[str, ...] = option("wsrelay.subprotocols", text_list, ())
+    compression: bool = option("wsrelay.compression", _on_or_off, False)
     drain_code: int = option("wsrelay.drain.code", integer, 1012)
     drain_period: float = option("wsrelay.drain.period", duration, 10.0)
     origins: OriginPolicy = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
+        if self.ping_timeout == _NOT_GIVEN:
+            shorter = min(PING_TIMEOUT, self.ping_interval or PING_TIMEOUT)
+            object.__setattr__(self, "ping_timeout", shorter)
         if self.ping_timeout > self.ping_interval > 0:
             raise ValueError(
                 f"wsrelay.ping.timeout is {self.ping_timeout:g} s; it must not be above "
@@ -117,7 +149,14 @@ def relay_middleware(options: RelayOptions) -> Callable[[View], View]:
             refusal = None if upgrade is None else _check(upgrade, options)
             if refusal is not None:
                 return refusal
-            return _relay(make_response(view(*args, **kwargs)), upgrade, options)
+            if upgrade is None:
+                return _relay(make_response(view(*args, **kwargs)), upgrade, options)
+            seconds = options.handshake_timeout
+            try:
+                response = within(seconds, lambda: make_response(view(*args, **kwargs)))
+            except TooLate:
+                return _refuse_late(upgrade, seconds)
+            return _relay(response, upgrade, options)
 
         setattr(relayed, MARK, True)
         return relayed  # type: ignore[return-value]
@@ -135,7 +174,9 @@ def _option_name(name: str) -> str:
 
 def _check(upgrade: Upgrade, options: RelayOptions) -> Response | None:
     """Return the refusal of an upgrade that can be told before the view runs."""
-    refusal = check(upgrade.method, upgrade.http_version, upgrade.version, upgrade.key)
+    refusal = check(
+        upgrade.method, upgrade.http_version, upgrade.version, upgrade.key, upgrade.extensions
+    )
     if refusal is not None:
         return refusal_response(refusal)
     if not options.origins.allows(upgrade.origin, scheme=request.scheme, host=request.host):
@@ -149,11 +190,31 @@ def _check(upgrade: Upgrade, options: RelayOptions) -> Response | None:
     if connections.is_draining:
         return going_away()
     if not connections.reserve(upgrade, options.max_connections):
-        log.warning(
-            "%s: refused, wsrelay.max.connections is %d", upgrade.path, options.max_connections
-        )
-        return refuse(503, "The server has no place for another connection.", RETRY_AFTER)
+        return _no_place(upgrade, "wsrelay.max.connections", options.max_connections)
+    limit = options.max_connections_per_ip
+    if not connections.count_for(upgrade, "address", request.remote_addr or "", limit):
+        return _no_place(upgrade, "wsrelay.max.connections.per.ip", limit)
     return None
+
+
+def _no_place(upgrade: Upgrade, option_name: str, limit: int) -> Response:
+    log.warning(
+        "%s: refused %s, %s is %d", upgrade.path, request.remote_addr or "-", option_name, limit
+    )
+    return refuse(503, "The server has no place for another connection.", RETRY_AFTER)
+
+
+def _refuse_late(upgrade: Upgrade, seconds: float) -> Response:
+    log.warning(
+        "%s: view %s had not answered after wsrelay.handshake.timeout, %g s",
+        upgrade.path,
+        request.endpoint,
+        seconds,
+    )
+    # Whom it was about to name nobody knows, so all that it has spawned for nobody else goes.
+    for child in tuple(_children()):
+        _cancel_orphan(child)
+    return refuse(503, "The server took too long to answer.", RETRY_AFTER)
 
 
 def _log_origin(upgrade: Upgrade, options: RelayOptions) -> None:
@@ -189,6 +250,11 @@ def _relay(response: Response, upgrade: Upgrade | None, options: RelayOptions) -
         return refusal_response(NOT_AN_UPGRADE)
     if target is None:
         return gone()
+    user, limit = command.metadata.get("user_id"), options.max_connections_per_user
+    connections = state_of(current_app).connections
+    if user is not None and not connections.count_for(upgrade, "user", str(user), limit):
+        _cancel_orphan(target)
+        return _no_place(upgrade, "wsrelay.max.connections.per.user", limit)
     # As they are seen after a trusted proxy.
     upgrade.path = request.root_path.rstrip("/") + request.path
     upgrade.remote_addr = request.remote_addr or ""

@@ -1,0 +1,260 @@
+"""How a connection begins and how it ends: the stages between two handshakes.
+
+Source: WebSocket Relay, "How it works" and "Endings and close codes".
+
+Theory. A connection is OPENING until its 101 is written and ws.join is sent, then OPEN, then
+CLOSING once a close frame of ours is out and the client's is awaited, then OVER. What can end
+OPEN: a close frame from the client, ``ws.close``, the target's EXIT, a CANCEL, a LINK_DOWN, a
+drain (all of them closing handshakes); a protocol error, a slow client, a silent client, TCP's
+end, an error of ours (all of them losses); ``terminate``. However it ends, ``_end`` runs once: it
+sends ``ws.leave`` after the last message, if there was a join, and then the process is over.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from greenrelay.core.events import ExitError, Result
+from greenrelay.core.pid import Pid
+from greenrelay.relay.session import Session
+from greenrelay.runtime.host import Host
+from greenrelay.runtime.node import Node
+from greenrelay.runtime.process import Process
+from greenrelay.runtime.timers import Timer
+from greenrelay.transport.limits import Limits
+from greenrelay.transport.socket import ClientSocket
+from greenrelay.transport.transfer import leave_target
+from greenrelay.websocket.frames import CLOSE, close_payload, encode
+
+if TYPE_CHECKING:
+    from greenrelay.transport.backlog import Backlog
+    from greenrelay.transport.pulse import Pulse
+
+log = logging.getLogger("greenrelay.transport")
+
+CLOSE_TIMEOUT = 5.0
+NO_CODE = 1005
+LOST = 1006
+
+OPENING, OPEN, CLOSING, OVER = range(4)
+
+
+class Life(Process):
+    """What a connection is without what goes over it; ``attach`` starts it."""
+
+    __slots__ = (
+        "_close_code",
+        "_close_reason",
+        "_close_timer",
+        "_failure",
+        "_pulse",
+        "_stage",
+        "backlog",
+        "drain_period",
+        "limits",
+        "messages_out",
+        "on_over",
+        "opened_at",
+        "session",
+        "socket",
+    )
+
+    def __init__(self, node: Node, host: Host, session: Session, limits: Limits) -> None:
+        super().__init__(node, host, Pid.parse(session.client_pid), "websocket")
+        self.session = session
+        self.socket: ClientSocket
+        self.limits = limits
+        self.drain_period = limits.drain_period
+        self.messages_out = 0
+        self.on_over: Callable[[Life], object] | None = None
+        self._stage = OPENING
+        self._close_timer: Timer | None = None
+        self._close_code = NO_CODE
+        self._close_reason = ""
+        self._failure: str | None = None
+        self.opened_at = node.timers.now()
+        # Only while the target does not keep up.
+        self.backlog: Backlog | None = None
+        self._pulse: Pulse
+
+    # its beginning
+
+    def attach(
+        self,
+        socket: ClientSocket,
+        head: bytes,
+        heartbeat_interval: float | None = None,
+        buffered: bytes = b"",
+    ) -> bool:
+        """Take the socket, monitor the target, send it ws.join and begin to read.
+
+        ``head`` is the answer to the handshake, which goes out first; ``buffered`` is what the
+        HTTP server has read beyond the request. False when the client has left by now; then the
+        target was told nothing.
+        """
+        self.socket = socket
+        self.node.admit(self)
+        socket.write(head, is_last=True)
+        if self._stage == OVER:
+            return False
+        self._stage = OPEN
+        session = self.session
+        self.node.monitor(self, session.target_pid)
+        self.tell_target("ws.join", session.join())
+        self._pulse.set_heartbeat(heartbeat_interval)
+        self._pulse.start()
+        log.info(
+            "%s opened: path=%s client=%s target=%s",
+            self.pid,
+            session.path,
+            session.remote_addr,
+            session.target_pid,
+        )
+        socket.start()
+        if buffered:
+            self.on_data(buffered)
+        return True
+
+    def on_data(self, data: bytes) -> None:
+        """Handle what the socket has read."""
+        raise AssertionError("what goes over a connection is not the business of its life")
+
+    # its end
+
+    def close(self, code: int, reason: str, *, failure: str | None = None) -> None:
+        """Begin the closing handshake; with ``failure``, the ending is abnormal for that reason."""
+        if self._stage != OPEN:
+            return
+        self._stage = CLOSING
+        self._close_code = code
+        self._close_reason = reason
+        self._failure = failure
+        self.socket.write(encode(CLOSE, close_payload(code, reason)), is_last=True)
+        if self._stage == CLOSING:
+            self._pulse.stop()
+            self._close_timer = self.node.timers.call_after(CLOSE_TIMEOUT, self._on_close_timeout)
+            self.socket.resume()
+
+    def drain(self) -> None:
+        """Close because the server stops."""
+        self.close(self.limits.drain_code, "drain")
+
+    def abandon(self) -> None:
+        """Drop a connection whose client does not finish the closing handshake."""
+        self._on_close_timeout()
+
+    @property
+    def is_open(self) -> bool:
+        """Whether messages still flow."""
+        return self._stage == OPEN
+
+    def end(self, result: Result) -> None:
+        """Drop the connection: no closing handshake, TCP is cut."""
+        if self._stage != OVER:
+            self._end(LOST, result.reason, clean=False, result=result)
+            self.socket.abort()
+
+    def _fail(self, code: int, reason: str, failure: str) -> None:
+        """Say why in a close frame and end abnormally without waiting for the client's."""
+        self._failure = failure
+        if self._stage == OPEN:
+            self.socket.write(encode(CLOSE, close_payload(code, reason)), is_last=True)
+        self._end(code, failure, clean=False)
+        self.socket.finish()
+
+    def _end(self, code: int, reason: str, *, clean: bool, result: Result | None = None) -> None:
+        if self._stage == OVER:
+            return
+        was_joined = self._stage != OPENING
+        self._stage = OVER
+        self._pulse.stop()
+        if self.backlog is not None:
+            self.backlog.close()
+            self.backlog = None
+        if self._close_timer is not None:
+            self._close_timer.cancel()
+        if was_joined:
+            leave_target(self, reason, code, clean)
+        value = self._value(code, reason, clean=clean)
+        log.info(
+            "%s closed: code=%d clean=%s duration=%.1fs reason=%s",
+            self.pid,
+            code,
+            clean,
+            value["duration"],
+            reason,
+        )
+        if result is not None:
+            self.finish(Result(value, result.error, result.reason))
+        elif clean:
+            self.finish(Result(value))
+        else:
+            self.finish(Result(value, ExitError("ConnectionLost", reason), reason))
+        if self.on_over is not None:
+            self.on_over(self)
+
+    def _value(self, code: int, reason: str, *, clean: bool) -> dict[str, object]:
+        return {
+            "code": code,
+            "reason": reason,
+            "clean": clean,
+            "duration": self.node.timers.now() - self.opened_at,
+            "messages_in": self.session.message_count,
+            "messages_out": self.messages_out,
+            "bytes_in": self.socket.bytes_in,
+            "bytes_out": self.socket.bytes_out,
+        }
+
+    def on_lost(self, reason: str) -> None:
+        """TCP has ended without a closing handshake."""
+        if self._stage == CLOSING and self._failure is None:
+            reason = f"{reason} during the closing handshake"
+        self._end(LOST, self._failure or reason, clean=False)
+
+    def break_off(self) -> None:
+        """End because of the error that is being handled: it is ours, and must not spread."""
+        log.exception("%s: handling what the client has sent failed", self.pid)
+        self._fail(1011, "internal error", "internal error")
+
+    def fall_silent(self) -> None:
+        """End because the client answered no ping."""
+        self._fail(1011, "keepalive", "keepalive")
+
+    def fall_behind(self) -> None:
+        """End because the client does not read what is sent to it."""
+        if self._stage == OPEN:
+            log.warning("%s: its queue to the client is full: closed with 4008", self.pid)
+            self.socket.drop_all()
+            self._fail(4008, "slow", "slow")
+
+    def _on_close(self, code: int, reason: str) -> None:
+        if self._stage == CLOSING:
+            if self._failure is None:
+                self._end(self._close_code, self._close_reason, clean=True)
+            else:
+                self._end(self._close_code, self._failure, clean=False)
+        else:
+            payload = b"" if code == NO_CODE else close_payload(code, "")
+            self.socket.write(encode(CLOSE, payload), is_last=True)
+            self._end(code, reason, clean=True)
+        self.socket.finish()
+
+    def _on_violation(self, code: int, why: str) -> None:
+        log.warning("%s: closed with %d: %s", self.pid, code, why)
+        self._fail(code, why, why)
+
+    def _on_close_timeout(self) -> None:
+        reason = self._failure or "the client did not answer the closing handshake"
+        self._end(LOST, reason, clean=False)
+        self.socket.abort()
+
+    def tell_target(self, topic: str, payload: object) -> None:
+        """Send what no inbox limit may refuse; a target that cannot take it loses it."""
+        try:
+            target = Pid.parse(self.session.target_pid)
+            self.node.route_surely(target, topic, payload, self.pid)
+        except Exception:
+            # The target is a connection itself, and the metadata is no JSON.
+            log.exception("%s: %s was lost on the way to the target", self.pid, topic)

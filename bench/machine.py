@@ -13,10 +13,10 @@ PACKAGES = ("greenrelay", "gevent", "greenlet", "uvloop", "pykka")
 _WATCHED_SECONDS = 0.03
 
 
-def describe(extra: dict[str, str]) -> dict[str, str]:
+def describe(extra: dict[str, str], packages: tuple[str, ...] = PACKAGES) -> dict[str, str]:
     """Return the versions of what is measured, the system and the processor; nothing private."""
     found = {"python": f"{platform.python_implementation()} {platform.python_version()}"}
-    for package in PACKAGES:
+    for package in packages:
         try:
             found[package] = version(package)
         except PackageNotFoundError:

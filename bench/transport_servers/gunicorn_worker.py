@@ -1,0 +1,12 @@
+"""greenrelay's relay under gunicorn with greenrelay's own worker class."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from bench.transport_servers.under_gunicorn import become
+
+
+def serve(is_news: bool, announce: Callable[[int], None]) -> None:
+    """Serve; the worker announces itself."""
+    become("-k", "greenrelay.gunicorn.Worker")

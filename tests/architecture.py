@@ -28,6 +28,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "transport": frozenset({"core", "runtime", "relay", "websocket"}),
     "cluster": frozenset({"core", "runtime"}),
 }
+MAY_IMPORT["proving"] = frozenset({"core", "runtime"})
 MAY_IMPORT["http"] = MAY_IMPORT["transport"] | {"transport", "config"}
 MAY_IMPORT["dashboard"] = MAY_IMPORT["http"] | {"http", "cluster"}
 MAY_IMPORT["metrics"] = MAY_IMPORT["dashboard"]
@@ -41,8 +42,9 @@ IMPURE_MODULES = frozenset(
 )
 # What comes from outside the standard library, and the rooms that may use it.
 OUTSIDE: dict[str, frozenset[str]] = {
-    "gevent": frozenset({"runtime", "transport", "cli", "cluster"}),
-    "greenlet": frozenset({"runtime", "transport", "cluster", "http"}),
+    "gevent": frozenset({"runtime", "transport", "cli", "cluster", "proving"}),
+    "greenlet": frozenset({"runtime", "transport", "cluster", "http", "proving"}),
+    "pytest": frozenset({"proving"}),
     "yaml": frozenset({"config"}),
     "websockets": frozenset({"websocket"}),
     "geventwebsocket": frozenset({"transport", "gunicorn"}),

@@ -1,59 +1,31 @@
-"""Fixtures of every test: the leak check, a node, a probe."""
+"""What every test gets: the leak check, and the fixtures of ``greenrelay.testing``."""
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+from pathlib import Path
 
 import pytest
 
-from greenrelay.runtime.node import Node
-from tests.leaks import LeakCheck, settled_node_leaks, warm_up
-from tests.probe import Probe
-
-HAS_FAILED = pytest.StashKey[bool]()
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _warm_hub() -> None:
-    warm_up()
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(
-    item: pytest.Item, call: pytest.CallInfo[None]
-) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    report = yield
-    if report.failed:
-        item.stash[HAS_FAILED] = True
-    return report
+# Also in a checkout that has been installed before the plug-in had an entry point. What is
+# imported before pytest loads it as a plug-in has no assertions rewritten: import none of it here.
+pytest_plugins = ["greenrelay.testing", "pytester"]
 
 
 @pytest.fixture(autouse=True)
-def _no_leaks(_warm_hub: None, request: pytest.FixtureRequest) -> Iterator[None]:
-    check = LeakCheck()
-    try:
-        yield
-        # What a failed test left says nothing new, and its traceback holds on to everything.
-        found = [] if request.node.stash.get(HAS_FAILED, False) else check.settle()
-    finally:
-        check.close()
-    if found:
-        pytest.fail("leaked:\n" + "\n".join(found), pytrace=False)
+def _no_leaks(no_leaks: object) -> None:
+    """Check every test for leaks, whichever way it is run."""
 
 
 @pytest.fixture
-def node(_no_leaks: None, request: pytest.FixtureRequest) -> Iterator[Node]:
-    """A node of its own for one test; every process must have ended when the test is over."""
-    fresh = Node("test", grace=0.5)
-    yield fresh
-    found = [] if request.node.stash.get(HAS_FAILED, False) else settled_node_leaks(fresh)
-    fresh.shutdown(0.5)
-    if found:
-        pytest.fail("leaked:\n" + "\n".join(found), pytrace=False)
-
-
-@pytest.fixture
-def probe(node: Node) -> Iterator[Probe]:
+def probe(process_probe: object) -> object:
     """A process that traps links and records what it gets; ended when the test is over."""
-    with Probe(node) as fresh:
-        yield fresh
+    return process_probe
+
+
+def pytest_sessionstart() -> None:
+    """Refuse to test what was compiled from source that has changed since."""
+    root = Path(__file__).parents[1] / "greenrelay"
+    for compiled in root.rglob("*.so"):
+        source = compiled.with_name(compiled.name.partition(".")[0] + ".py")
+        if not source.exists() or source.stat().st_mtime > compiled.stat().st_mtime:
+            raise pytest.UsageError(f"{compiled} is older than its source: run make test")

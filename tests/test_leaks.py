@@ -9,10 +9,10 @@ import gevent
 import pytest
 from gevent.event import Event as Flag
 
+from greenrelay.proving import leaks
 from greenrelay.runtime.messaging import receive
 from greenrelay.runtime.node import Node, open_nodes
 from greenrelay.runtime.relations import monitor
-from tests import leaks
 from tests.leaks import LeakCheck, no_leaks
 from tests.probe import Probe
 

@@ -2,33 +2,49 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
+# Nothing is compiled while pip installs: see .compiled.
+PIP := GREENRELAY_PURE_PYTHON=1 $(BIN)/python -m pip --disable-pip-version-check install --quiet
 
-.PHONY: run test test-setup lint types format bench clean
+DOCS := NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs
+
+# Chromium for the browser tests, nginx for the servers behind a proxy; Debian has it in /usr/sbin.
+HAS_PROGRAMS := command -v chromium >/dev/null && command -v chromedriver >/dev/null \
+    && PATH="$$PATH:/usr/sbin" command -v nginx >/dev/null
+
+# What setup.py compiles, where there is a compiler; else the same source runs as it is.
+COMPILED := $(wildcard greenrelay/core/*.py greenrelay/core/*.pxd) \
+    $(wildcard greenrelay/runtime/*.py greenrelay/runtime/*.pxd)
+
+.PHONY: run test test-pure test-all test-setup lint types format bench bench-transport bench-relay \
+    autobahn autobahn-fast docs docs-serve clean
 
 run: $(VENV)/.run
 	$(BIN)/greenrelay run config.yaml
 
-test: $(VENV)/.dev
-	@command -v chromium >/dev/null && command -v chromedriver >/dev/null || $(MAKE) test-setup
+test: $(VENV)/.dev $(VENV)/.compiled
+	@$(HAS_PROGRAMS) || $(MAKE) test-setup
 	$(BIN)/python -m pytest
 
-# The browser tests drive a real Chromium; everything else comes with pip.
+# The processes once more, by the source and not by what is compiled from it.
+test-pure: $(VENV)/.dev
+	$(BIN)/python -m pytest -p tests.pure tests/core tests/runtime tests/spec tests/testing
+
+# The tests drive a real Chromium and a real nginx; everything else comes with pip.
 test-setup:
-	@if command -v chromium >/dev/null && command -v chromedriver >/dev/null; then \
-	    echo "Chromium and its driver are there."; \
+	@if $(HAS_PROGRAMS); then \
+	    echo "Chromium, its driver and nginx are there."; \
 	elif ! command -v apt-get >/dev/null; then \
-	    echo "The browser tests need chromium and chromedriver on PATH, and there is no apt-get"; \
-	    echo "to install them with: install both with this system's package manager."; exit 1; \
+	    echo "The tests need chromium, chromedriver and nginx on PATH, and there is no apt-get"; \
+	    echo "to install them with: install them with this system's package manager."; exit 1; \
 	elif [ "$$(id -u)" = 0 ]; then \
 	    apt-get update -qq && DEBIAN_FRONTEND=noninteractive \
-	        apt-get install -y -qq --no-install-recommends chromium chromium-driver >/dev/null; \
+	        apt-get install -y -qq --no-install-recommends chromium chromium-driver nginx-light >/dev/null; \
 	elif command -v sudo >/dev/null; then \
-	    echo "The browser tests need Chromium; installing it with sudo."; \
-	    sudo apt-get update -qq && sudo apt-get install -y -qq chromium chromium-driver; \
+	    echo "The tests need Chromium and nginx; installing them with sudo."; \
+	    sudo apt-get update -qq && sudo apt-get install -y -qq chromium chromium-driver nginx-light; \
 	else \
-	    echo "The browser tests need chromium and chromium-driver; as root, run:"; \
-	    echo "    apt-get install chromium chromium-driver"; exit 1; \
+	    echo "The tests need chromium, chromium-driver and nginx; as root, run:"; \
+	    echo "    apt-get install chromium chromium-driver nginx-light"; exit 1; \
 	fi
 
 lint: $(VENV)/.dev
@@ -39,14 +55,39 @@ types: $(VENV)/.dev
 	$(BIN)/mypy
 
 # Against the baselines that are there; about five minutes. Results go to bench/results.
-bench: $(VENV)/.bench
+bench: $(VENV)/.bench $(VENV)/.compiled
 	$(BIN)/python -m bench.processes
+
+# They build their load generator with gcc; about five minutes each, on two idle cores.
+bench-transport: $(VENV)/.bench $(VENV)/.compiled
+	$(BIN)/python -m bench.transport
+
+bench-relay: $(VENV)/.bench $(VENV)/.compiled
+	$(BIN)/python -m bench.relay
+
+# Every case of Autobahn's test suite against our own server; about ten minutes. It needs a
+# Python 2.7, on PATH or from pyenv, sets up the rest, and fails where there is none.
+autobahn: $(VENV)/.run
+	$(BIN)/python -m bench.autobahn
+
+# Sections 1 to 7 and 10 only: half a minute, once the suite is set up.
+autobahn-fast: $(VENV)/.run
+	$(BIN)/python -m bench.autobahn --fast
+
+# Into build/docs; a warning is an error. index.html there opens in a browser as it is.
+docs: $(VENV)/.docs
+	$(DOCS) build --strict --clean --quiet
+	@echo "The documentation is in build/docs/index.html"
+
+docs-serve: $(VENV)/.docs
+	$(DOCS) serve --watch greenrelay
 
 format: $(VENV)/.dev
 	$(BIN)/ruff format
 	$(BIN)/ruff check --fix
 
 clean:
+	find greenrelay -name "*.so" -delete
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache
 
 $(BIN)/python:
@@ -60,8 +101,17 @@ $(VENV)/.run: setup.cfg pyproject.toml | $(BIN)/python
 	$(PIP) --editable .
 	@touch $@
 
+# Only what has changed is compiled again.
+$(VENV)/.compiled: setup.py $(COMPILED) | $(VENV)/.dev
+	$(BIN)/python setup.py --quiet build_ext --inplace --parallel 2
+	@touch $@
+
 $(VENV)/.bench: setup.cfg pyproject.toml | $(BIN)/python
 	$(PIP) --editable '.[bench]'
+	@touch $@ $(VENV)/.run
+
+$(VENV)/.docs: setup.cfg pyproject.toml | $(BIN)/python
+	$(PIP) --editable '.[docs]'
 	@touch $@ $(VENV)/.run
 
 $(VENV)/.dev: setup.cfg pyproject.toml | $(BIN)/python

@@ -7,12 +7,15 @@ Source: Processes, "Endings", and "Functions", row join. All values here are fro
         case Exit(pid, Result(error=None)): ...
         case LinkDown(pid, result): ...
         case Cancel(reason=reason): ...
+
+Result, Exit, LinkDown and MonitorRef are made for every ending, so they are no dataclasses: see
+message.py.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import ClassVar, NamedTuple
+from typing import ClassVar
 
 from greenrelay.core.pid import Pid
 
@@ -40,18 +43,50 @@ class ExitError:
         return f"{self.type}: {self.message}" if self.message else self.type
 
 
-@dataclass(frozen=True, slots=True)
 class Result:
     """How a process ended: its return value, or the error and reason of an abnormal ending."""
 
-    value: object = None
-    error: ExitError | None = None
-    reason: str = NORMAL
+    __slots__ = ("_error", "_reason", "_value")
+    __match_args__ = ("value", "error", "reason")
+
+    def __init__(
+        self, value: object = None, error: ExitError | None = None, reason: str = NORMAL
+    ) -> None:
+        self._value = value
+        self._error = error
+        self._reason = reason
+
+    @property
+    def value(self) -> object:
+        """What the process returned; None when it ended otherwise."""
+        return self._value
+
+    @property
+    def error(self) -> ExitError | None:
+        """What ended it abnormally, or None."""
+        return self._error
+
+    @property
+    def reason(self) -> str:
+        """``normal``, ``shutdown``, or the reason of the abnormal ending."""
+        return self._reason
 
     @property
     def is_normal(self) -> bool:
         """Whether the ending was clean: it spreads along no link."""
-        return self.error is None
+        return self._error is None
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Result):
+            return NotImplemented
+        mine = (self._value, self._error, self._reason)
+        return mine == (other.value, other.error, other.reason)
+
+    def __hash__(self) -> int:
+        return hash((self._value, self._error, self._reason))
+
+    def __repr__(self) -> str:
+        return f"Result(value={self._value!r}, error={self._error!r}, reason={self._reason!r})"
 
 
 def result_of_reason(reason: str) -> Result:
@@ -71,34 +106,115 @@ RESULT_KILLED = result_of_reason(KILLED)
 RESULT_NOPROC = result_of_reason(NOPROC)
 
 
-class MonitorRef(NamedTuple):
-    """One monitor: ``watcher`` hears of the ending of ``target``, which is None if it had none.
+class MonitorRef:
+    """One monitor: ``watcher`` hears of the ending of ``target``, which is None if it had none."""
 
-    A tuple, since it is a key of several tables and hashes in C.
-    """
+    __slots__ = ("_number", "_target", "_watcher")
+    __match_args__ = ("watcher", "target", "number")
 
-    watcher: Pid
-    target: Pid | None
-    number: int
+    def __init__(self, watcher: Pid, target: Pid | None, number: int) -> None:
+        self._watcher = watcher
+        self._target = target
+        self._number = number
+
+    @property
+    def watcher(self) -> Pid:
+        """The process that hears of the ending."""
+        return self._watcher
+
+    @property
+    def target(self) -> Pid | None:
+        """The process that is watched."""
+        return self._target
+
+    @property
+    def number(self) -> int:
+        """What tells this monitor from all others of its node."""
+        return self._number
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, MonitorRef):
+            return NotImplemented
+        mine = (self._number, self._watcher, self._target)
+        return mine == (other.number, other.watcher, other.target)
+
+    def __hash__(self) -> int:
+        return self._number
+
+    def __repr__(self) -> str:
+        return f"MonitorRef({self._watcher!r}, {self._target!r}, {self._number})"
 
 
-@dataclass(frozen=True, slots=True)
 class Exit:
     """EXIT: the monitored process ``pid`` has ended with ``result``; ``ref`` is the monitor."""
 
+    __slots__ = ("_pid", "_ref", "_result")
+    __match_args__ = ("pid", "result", "ref")
     kind: ClassVar[str] = "EXIT"
-    pid: Pid | str
-    result: Result
-    ref: MonitorRef
+
+    def __init__(self, pid: Pid | str, result: Result, ref: MonitorRef) -> None:
+        self._pid = pid
+        self._result = result
+        self._ref = ref
+
+    @property
+    def pid(self) -> Pid | str:
+        """The process that has ended, or the name nobody had."""
+        return self._pid
+
+    @property
+    def result(self) -> Result:
+        """How it ended."""
+        return self._result
+
+    @property
+    def ref(self) -> MonitorRef:
+        """What monitor() returned."""
+        return self._ref
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Exit):
+            return NotImplemented
+        return (self._pid, self._result, self._ref) == (other.pid, other.result, other.ref)
+
+    def __hash__(self) -> int:
+        return hash((self._pid, self._result, self._ref))
+
+    def __repr__(self) -> str:
+        return f"Exit(pid={self._pid!r}, result={self._result!r}, ref={self._ref!r})"
 
 
-@dataclass(frozen=True, slots=True)
 class LinkDown:
     """LINK_DOWN: the linked process ``pid`` has ended abnormally with ``result``."""
 
+    __slots__ = ("_pid", "_result")
+    __match_args__ = ("pid", "result")
     kind: ClassVar[str] = "LINK_DOWN"
-    pid: Pid | str
-    result: Result
+
+    def __init__(self, pid: Pid | str, result: Result) -> None:
+        self._pid = pid
+        self._result = result
+
+    @property
+    def pid(self) -> Pid | str:
+        """The process that has ended, or the name nobody had."""
+        return self._pid
+
+    @property
+    def result(self) -> Result:
+        """How it ended."""
+        return self._result
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, LinkDown):
+            return NotImplemented
+        return (self._pid, self._result) == (other.pid, other.result)
+
+    def __hash__(self) -> int:
+        return hash((self._pid, self._result))
+
+    def __repr__(self) -> str:
+        return f"LinkDown(pid={self._pid!r}, result={self._result!r})"
 
 
 @dataclass(frozen=True, slots=True)

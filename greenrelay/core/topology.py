@@ -7,10 +7,12 @@ stand for sets where the order of delivery should not depend on a hash seed.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from typing import TypeVar
 
 from greenrelay.core.events import MonitorRef
 from greenrelay.core.pid import Pid
+
+Key = TypeVar("Key")
 
 
 class Topology:
@@ -33,8 +35,8 @@ class Topology:
     def link(self, one: Pid, other: Pid) -> None:
         """Link two processes; linking them again, or one to itself, changes nothing."""
         if one != other:
-            self._links.setdefault(one, {})[other] = None
-            self._links.setdefault(other, {})[one] = None
+            _table_of(self._links, one)[other] = None
+            _table_of(self._links, other)[one] = None
 
     def unlink(self, one: Pid, other: Pid) -> None:
         """Undo the link of two processes, if there is one."""
@@ -50,8 +52,8 @@ class Topology:
         """Let ``watcher`` hear of the ending of ``target``; each call is one more monitor."""
         ref = self.make_ref(watcher, target)
         if watcher != target:
-            self._watchers.setdefault(target, {})[ref] = None
-            self._watching.setdefault(watcher, {})[ref] = None
+            _table_of(self._watchers, target)[ref] = None
+            _table_of(self._watching, watcher)[ref] = None
         return ref
 
     def unmonitor(self, ref: MonitorRef) -> bool:
@@ -79,7 +81,7 @@ class Topology:
         """Return the target of each monitor ``pid`` has."""
         return tuple(ref.target for ref in self._watching.get(pid, ()) if ref.target is not None)
 
-    def ended(self, pid: Pid) -> tuple[Sequence[MonitorRef], Sequence[Pid]]:
+    def ended(self, pid: Pid) -> tuple[tuple[MonitorRef, ...], tuple[Pid, ...]]:
         """Forget ``pid`` and return (monitors to fire, linked processes), in order of making."""
         for ref in self._watching.pop(pid, ()):
             assert ref.target is not None
@@ -98,6 +100,13 @@ class Topology:
             peers.pop(other, None)
             if not peers:
                 del self._links[one]
+
+
+def _table_of(tables: dict[Pid, dict[Key, None]], pid: Pid) -> dict[Key, None]:
+    table = tables.get(pid)
+    if table is None:
+        table = tables[pid] = {}
+    return table
 
 
 def _discard(table: dict[Pid, dict[MonitorRef, None]], pid: Pid, ref: MonitorRef) -> None:

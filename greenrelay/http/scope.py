@@ -103,7 +103,7 @@ class RequestScope:
             # Not None: what sends looks whether there is one, and no further.
             del running.greenrelay_process
             mine = self._result if result is RESULT_NORMAL else result
-            self._node.ended(process, process.exit_result or mine)
+            process.finish(process.exit_result or mine)
 
 
 def _is_main_thread() -> bool:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator
-from typing import Generic, Self, TypeVar
+from typing import Any, Self
 
 from greenrelay.core.events import Event, GroupEvent
 from greenrelay.core.message import Message
@@ -17,30 +17,23 @@ from greenrelay.runtime.function_process import FunctionProcess
 from greenrelay.runtime.inbox import Mailbox
 from greenrelay.runtime.task import EXITING, WAITING
 
-T = TypeVar("T", Message, Event, GroupEvent)
 
+class Channel:
+    """What the channels have in common; each says the type of what it hands out."""
 
-class _Channel(Generic[T]):
     __slots__ = ("_process",)
 
     def __init__(self, process: FunctionProcess) -> None:
         self._process = process
 
-    def _take(self) -> T | None:
+    def _take(self) -> Any:
         raise AssertionError("a channel says what it takes")
 
-    def receive(self, timeout: float | str | None = None) -> T:
-        """Wait for the next item and return it.
-
-        ``timeout`` is a duration; raises Timeout when nothing came in time, and ProcessExit when
-        the process has to end.
-        """
+    def _await(self, timeout: float | str | None) -> Any:
         seconds = None if timeout is None else parse_duration(timeout)
-        item: T = self._process.await_item(self._take, seconds, f"{type(self).__name__}.receive()")
-        return item
+        return self._process.await_item(self._take, seconds, f"{type(self).__name__}.receive()")
 
-    def get_nowait(self) -> T:
-        """Return the next item without waiting; raises Timeout when there is none."""
+    def _take_now(self) -> Any:
         if self._process.state >= EXITING:
             raise self._process.exit_now()
         item = self._take()
@@ -48,14 +41,8 @@ class _Channel(Generic[T]):
             raise Timeout(f"{type(self).__name__}.get_nowait()", 0.0)
         return item
 
-    def __iter__(self) -> Iterator[T]:
-        return self
 
-    def __next__(self) -> T:
-        return self.receive()
-
-
-class Inbox(_Channel[Message]):
+class Inbox(Channel):
     """The messages of a process, or those of a topic it listens to, in order of arrival.
 
     Iteration ends when the process is cancelled, after what arrived before that; in a process
@@ -66,7 +53,7 @@ class Inbox(_Channel[Message]):
 
     def __init__(self, process: FunctionProcess, mailbox: Mailbox | None = None) -> None:
         super().__init__(process)
-        self._mailbox = mailbox or process.mailbox
+        self._mailbox: Mailbox = mailbox or process.open_mailbox()
         # A topic's box keeps count of what is taken from it.
         self._is_plain = type(self._mailbox) is Mailbox
 
@@ -79,6 +66,23 @@ class Inbox(_Channel[Message]):
     def _take(self) -> Message | None:
         return self._mailbox.take_message()
 
+    def receive(self, timeout: float | str | None = None) -> Message:
+        """Wait for the next one and return it.
+
+        ``timeout`` is a duration; raises Timeout when nothing came in time, and ProcessExit when
+        the process has to end.
+        """
+        item: Message = self._await(timeout)
+        return item
+
+    def get_nowait(self) -> Message:
+        """Return the next one without waiting; raises Timeout when there is none."""
+        item: Message = self._take_now()
+        return item
+
+    def __iter__(self) -> Iterator[Message]:
+        return self
+
     def __next__(self) -> Message:
         process = self._process
         mailbox = self._mailbox
@@ -87,7 +91,8 @@ class Inbox(_Channel[Message]):
         messages = mailbox.messages
         if messages and self._is_plain and not mailbox.cancels and mailbox.room_waiters is None:
             # The ordinary case of a process that has more to do than it can.
-            return messages.popleft()
+            taken: Message = messages.popleft()
+            return taken
         while True:
             if mailbox.cancels and not process.reads_events and mailbox.is_cancelled():
                 raise StopIteration
@@ -97,13 +102,13 @@ class Inbox(_Channel[Message]):
             process.wait(WAITING)
 
 
-class Events(_Channel[Event]):
+class Events(Channel):
     """The lifecycle events of a process: EXIT, LINK_DOWN and CANCEL, in order of arrival."""
 
     __slots__ = ()
 
     def __len__(self) -> int:
-        return len(self._process.mailbox.events)
+        return len(self._process.mailbox.events or ())
 
     def __bool__(self) -> bool:
         return True
@@ -111,8 +116,28 @@ class Events(_Channel[Event]):
     def _take(self) -> Event | None:
         return self._process.mailbox.take_event()
 
+    def receive(self, timeout: float | str | None = None) -> Event:
+        """Wait for the next one and return it.
 
-class GroupEvents(_Channel[GroupEvent]):
+        ``timeout`` is a duration; raises Timeout when nothing came in time, and ProcessExit when
+        the process has to end.
+        """
+        item: Event = self._await(timeout)
+        return item
+
+    def get_nowait(self) -> Event:
+        """Return the next one without waiting; raises Timeout when there is none."""
+        item: Event = self._take_now()
+        return item
+
+    def __iter__(self) -> Iterator[Event]:
+        return self
+
+    def __next__(self) -> Event:
+        return self.receive()
+
+
+class GroupEvents(Channel):
     """Who joins and who leaves a watched group, in order; there is no limit.
 
     Iteration ends when the process is cancelled and all is read, unless it reads ``events()``, and
@@ -163,6 +188,23 @@ class GroupEvents(_Channel[GroupEvent]):
         if self.is_closed:
             raise ValueError(f"the channel of group {self.group!r} is closed: nothing comes")
         return self._changes.popleft() if self._changes else None
+
+    def receive(self, timeout: float | str | None = None) -> GroupEvent:
+        """Wait for the next one and return it.
+
+        ``timeout`` is a duration; raises Timeout when nothing came in time, and ProcessExit when
+        the process has to end.
+        """
+        item: GroupEvent = self._await(timeout)
+        return item
+
+    def get_nowait(self) -> GroupEvent:
+        """Return the next one without waiting; raises Timeout when there is none."""
+        item: GroupEvent = self._take_now()
+        return item
+
+    def __iter__(self) -> Iterator[GroupEvent]:
+        return self
 
     def __next__(self) -> GroupEvent:
         process = self._process

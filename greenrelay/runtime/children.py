@@ -9,12 +9,11 @@ from __future__ import annotations
 import logging
 import math
 from functools import partial
-from time import monotonic
 from typing import TYPE_CHECKING
 
 from greenrelay.core.events import SHUTDOWN, Cancel
 from greenrelay.core.pid import Pid
-from greenrelay.core.strategy import Child, ChildState, next_to_stop
+from greenrelay.core.strategy import Child, ChildInfo, ChildState, next_to_stop
 from greenrelay.durations import parse_duration
 from greenrelay.runtime.member import FIRST_LOOK, RAREST_LOOK, Member
 from greenrelay.runtime.messaging import spawn_linked_monitored
@@ -38,7 +37,7 @@ class Children:
         self.plan = plan
         self.node = process.node
         self.pid = process.pid
-        self.now = monotonic()
+        self.now = process.node.timers.now()
         self.members: dict[str, Member] = {}
         self.by_pid: dict[Pid, Member] = {}
         self.pending: dict[str, Member] = {}
@@ -46,6 +45,10 @@ class Children:
         # How many of the latter have not been asked to stop yet.
         self.unasked = 0
         self.log_level = logging.DEBUG if plan.strategy == "dynamic" else logging.INFO
+
+    def infos(self) -> tuple[ChildInfo, ...]:
+        """Return what is to be seen of all children now, in start order."""
+        return tuple(member.info() for member in self.members.values())
 
     def next_time(self) -> float | None:
         """Return when there is something to do again, or None when only an event can tell."""
@@ -153,7 +156,7 @@ class Children:
         member.due_at = None
         pid = spawn_linked_monitored(child.entry, *child.args, host=child.host, name=child.name)
         member.restarts += member.started_at is not None
-        member.started_at = monotonic()
+        member.started_at = self.node.timers.now()
         member.pid, member.state = pid, ChildState.STARTING
         member.look_step = FIRST_LOOK
         member.look_at = member.started_at + FIRST_LOOK
@@ -183,9 +186,13 @@ class Children:
         """Drop a child that is over, where children come and go."""
         # Children that come and go would fill the table otherwise.
         if self.plan.strategy == "dynamic" and member.due_at is None:
-            self.members.pop(member.child.id, None)
-            if self.plan.board is not None:
-                self.plan.board.pop(member.child.id, None)
+            self.drop(member)
+
+    def drop(self, member: Member) -> None:
+        """Know a child that is over no more."""
+        self.members.pop(member.child.id, None)
+        if self.plan.board is not None:
+            self.plan.board.pop(member.child.id, None)
 
     def show(self, member: Member) -> None:
         """Write the state of ``member`` to the board."""

@@ -8,7 +8,7 @@ Source: Processes, "Functions", first paragraph. A process's greenlet carries th
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import Any, Protocol
 
 from greenlet import getcurrent
 
@@ -16,6 +16,7 @@ from greenrelay.errors import NotInProcess
 from greenrelay.runtime.function_process import FunctionProcess
 from greenrelay.runtime.node import Node, open_nodes
 from greenrelay.runtime.task import EXITING
+from greenrelay.runtime.worker import Worker
 
 
 class Scope(Protocol):
@@ -40,8 +41,13 @@ def current_process() -> FunctionProcess | None:
 
     Raises ProcessExit in a process that has been told to end.
     """
-    running = getcurrent()
-    process: FunctionProcess | None = getattr(running, "greenrelay_process", None)
+    running: Any = getcurrent()
+    process: FunctionProcess | None
+    if isinstance(running, Worker):
+        worker: Any = running
+        process = worker.greenrelay_process
+    else:
+        process = getattr(running, "greenrelay_process", None)
     if process is None:
         scope: Scope | None = getattr(running, "greenrelay_scope", None)
         return scope.adopt() if scope is not None else None

@@ -7,6 +7,8 @@ process, on a node with a new incarnation (gunicorn --preload, multiprocessing).
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from greenlet import getcurrent
@@ -30,3 +32,16 @@ def disown(node: Node) -> None:
         process.state = DEAD
         if process.greenlet is here:
             del here.greenrelay_process  # type: ignore[attr-defined]
+
+
+def follow_forks(nodes: Iterable[Node]) -> None:
+    """Make each of ``nodes`` another node in whatever child this OS process forks.
+
+    A node made before a fork (gunicorn --preload) must not share its id with the parent.
+    """
+
+    def after_fork() -> None:
+        for node in tuple(nodes):
+            node.forked()
+
+    os.register_at_fork(after_in_child=after_fork)

@@ -5,13 +5,11 @@ Source: Processes. The states and who may move a process between them are in ``s
 
 from __future__ import annotations
 
-import logging
-import traceback
+from collections import deque
 from collections.abc import Callable
-from time import monotonic
 from typing import TYPE_CHECKING, Any
 
-from greenlet import GreenletExit, getcurrent, greenlet
+from greenlet import getcurrent, greenlet
 
 from greenrelay.core.events import (
     KILLED,
@@ -20,12 +18,13 @@ from greenrelay.core.events import (
     ExitError,
     LinkDown,
     Result,
-    result_of_reason,
 )
 from greenrelay.core.message import Message
 from greenrelay.core.pid import Pid
 from greenrelay.errors import InboxFull, NotInProcess, ProcessExit, ProcessUpgrade, Timeout
+from greenrelay.runtime.crash import ENDS_PROGRAM, result_of_error
 from greenrelay.runtime.inbox import Mailbox
+from greenrelay.runtime.payload_check import CheckedMessages
 from greenrelay.runtime.process import Process
 from greenrelay.runtime.scheduler import Scheduler
 from greenrelay.runtime.task import (
@@ -47,10 +46,6 @@ if TYPE_CHECKING:
     from greenrelay.runtime.host import Host
     from greenrelay.runtime.node import Node
 
-log = logging.getLogger("greenrelay.runtime")
-# No crash of the process that happens to run: the main greenlet gets these.
-ENDS_PROGRAM = (KeyboardInterrupt, SystemExit)
-
 
 class FunctionProcess(Process):
     """A process that runs a function in a greenlet of its own and reads a mailbox."""
@@ -65,30 +60,27 @@ class FunctionProcess(Process):
         "function",
         "kwargs",
         "reads_events",
-        "resume",
         "scheduler",
-        "signal",
     )
 
     def __init__(self, node: Node, host: Host, pid: Pid, entry: object) -> None:
-        super().__init__(node, host, pid, entry)
-        self.scheduler: Scheduler = node.scheduler
+        scheduler: Scheduler = node.scheduler
+        self.begin(node, host, pid, entry, scheduler.timers.now())
+        self.scheduler = scheduler
         # Made when it is first used: many a process neither reads nor gets anything.
         self._mailbox: Mailbox | None = None
-        self.signal = NO_SIGNAL
         self.exit_result: Result | None = None
         self.deadline: float | None = None
         self.alarm: Alarm | None = None
         self.reads_events = False
-        self.resume: Any = None
         # What it spawned, with the name it gave, where somebody wants to know: see adopt.
         self.children: dict[Pid, str | None] | None = None
         self.function: Callable[..., object] | None = None
         self.args: tuple[Any, ...] = ()
-        self.kwargs: dict[str, Any] = {}
+        self.kwargs: dict[str, Any] | None = None
 
     def prepare(
-        self, function: Callable[..., object], args: tuple[Any, ...], kwargs: dict[str, Any]
+        self, function: Callable[..., object], args: tuple[Any, ...], kwargs: dict[str, Any] | None
     ) -> None:
         """Say what to run; it runs when the run queue gets here."""
         self.function = function
@@ -106,10 +98,18 @@ class FunctionProcess(Process):
     @property
     def mailbox(self) -> Mailbox:
         """What it has been sent and has not read."""
+        return self._mailbox or self.open_mailbox()
+
+    def open_mailbox(self) -> Mailbox:
+        """Return the mailbox, made if it was not there."""
         mailbox = self._mailbox
         if mailbox is None:
-            mailbox = self._mailbox = Mailbox(self.host.inbox_limit)
+            mailbox = self._mailbox = Mailbox(self.host.inbox_limit, self.no_messages())
         return mailbox
+
+    def no_messages(self) -> deque[Message] | None:
+        """Return what keeps its unread messages, in debug mode one that looks at payloads."""
+        return CheckedMessages(self.pid) if self.node.debug else None
 
     @property
     def exit_reason(self) -> str:
@@ -119,22 +119,15 @@ class FunctionProcess(Process):
     # what others do to it
 
     def deliver(self, message: Message) -> bool:
-        """Append to the mailbox; at the limit do what the host's overflow rule says."""
-        mailbox = self._mailbox or self.mailbox
-        messages = mailbox.messages
-        if self.state == WAITING and not messages:
-            # The ordinary case: somebody waits for just this message.
-            messages.append(message)
-            mailbox.arrived += 1
-            self.state = READY
-            scheduler = self.scheduler
-            scheduler.ready.append(self)
-            if not scheduler.is_pending:
-                scheduler.arm()
-            return True
+        """Append to the mailbox, or the channel of the topic; at the limit obey the host."""
+        mailbox = self._mailbox
+        if mailbox is None:
+            mailbox = self.open_mailbox()
         if self.state >= EXITING:
             return False
-        if len(messages) >= mailbox.limit:
+        if mailbox.channels is not None:
+            mailbox = mailbox.box_of(message)
+        if len(mailbox.messages) >= mailbox.limit:
             return self.overflow(message, mailbox)
         mailbox.put(message)
         if self.state == WAITING:
@@ -142,10 +135,10 @@ class FunctionProcess(Process):
         return True
 
     def deliver_surely(self, message: Message) -> bool:
-        """Append to the mailbox whatever its limit."""
+        """Append to the mailbox, or the channel of the topic, whatever the limit."""
         if self.state >= EXITING:
             return False
-        self.mailbox.put(message)
+        self.open_mailbox().box_of(message).put(message)
         self.wake_up()
         return True
 
@@ -156,7 +149,7 @@ class FunctionProcess(Process):
         if isinstance(event, LinkDown) and not self.trap_links:
             self.end(event.result)
             return
-        self.mailbox.put_event(event)
+        self.open_mailbox().put_event(event)
         self.wake_up()
 
     def wake_up(self) -> None:
@@ -193,7 +186,7 @@ class FunctionProcess(Process):
         self.exit_result = result
         self.state = EXITING
         if state == NEW:
-            self.node.ended(self, result, None)
+            self.finish(result)
             return
         self.node.reaper.expect(self)
         if self.greenlet is not getcurrent():
@@ -211,33 +204,54 @@ class FunctionProcess(Process):
             self.node.reaper.forget(self)
 
     def when_room(self, function: Callable[[], object]) -> None:
-        """Call ``function`` once when the mailbox is half empty, or the process has ended."""
-        if self.state >= EXITING:
+        """Call ``function`` once when what is full now is half empty, or the process has ended."""
+        full: list[Mailbox] = []
+        if self.state < EXITING:
+            full = [box for box in self.mailbox.boxes() if len(box.messages) >= box.limit]
+        if not full:
             function()
-        else:
-            self.mailbox.when_room(function)
+            return
+        waiting = [function]
+
+        def tell() -> None:
+            if waiting:
+                waiting.pop()()
+
+        for box in full:
+            box.when_room(tell)
 
     def depth(self) -> int:
-        """How many messages wait unread."""
-        return len(self._mailbox.messages) if self._mailbox is not None else 0
+        """How many messages wait unread, in the channels too."""
+        if self._mailbox is None:
+            return 0
+        return sum(len(box.messages) for box in self._mailbox.boxes())
 
     @property
     def received(self) -> int:
         """How many messages it has taken."""
-        return self._mailbox.arrived if self._mailbox is not None else 0
+        if self._mailbox is None:
+            return 0
+        return sum(box.arrived for box in self._mailbox.boxes())
+
+    @property
+    def dropped(self) -> int:
+        """How many messages its full inbox, or a full channel, has thrown away."""
+        return self._mailbox.dropped if self._mailbox is not None else 0
 
     def high_water(self) -> int:
-        """The most messages that ever waited unread."""
-        return self._mailbox.high_water if self._mailbox is not None else 0
+        """The most messages that ever waited unread, in the inbox or one channel."""
+        if self._mailbox is None:
+            return 0
+        return max(box.high_water for box in self._mailbox.boxes())
 
     def overflow(self, message: Message, mailbox: Mailbox) -> bool:
         """Do with a message for a full mailbox, its own or a channel, what the host says."""
         overflow = self.host.overflow
         if overflow == "drop_newest":
-            self.host.dropped += 1
+            self._count_drop()
             return True
         if overflow == "drop_oldest":
-            self.host.dropped += 1
+            self._count_drop()
             mailbox.drop_oldest()
             mailbox.put(message)
             return True
@@ -245,11 +259,16 @@ class FunctionProcess(Process):
             return self.deliver(message)
         raise InboxFull(self.pid, mailbox.limit)
 
+    def _count_drop(self) -> None:
+        # Those of a channel are counted with those of the inbox.
+        self.mailbox.dropped += 1
+        self.host.dropped += 1
+
     def _wait_for_room(self, mailbox: Mailbox) -> bool:
         sender: Process | None = getattr(getcurrent(), "greenrelay_process", None)
         if not isinstance(sender, FunctionProcess) or sender is self:
             return False
-        until = monotonic() + self.host.block_timeout
+        until = self.scheduler.timers.now() + self.host.block_timeout
         # Others may have taken the room by the time the sender runs: then it waits on.
         while self.state < EXITING and len(mailbox.messages) >= mailbox.limit:
             if not _wait_for_less(mailbox, sender, until):
@@ -271,7 +290,7 @@ class FunctionProcess(Process):
                 item = take()
                 if item is not None:
                     return item
-        until = monotonic() + timeout
+        until = self.scheduler.timers.now() + timeout
         while True:
             if not self.wait_until(WAITING, until):
                 raise Timeout(what, timeout)
@@ -303,9 +322,9 @@ class FunctionProcess(Process):
 
     def wait_until(self, state: int, until: float) -> bool:
         """Block until something happens or the time has come, then return False."""
-        if monotonic() >= until:
+        if self.scheduler.timers.now() >= until:
             return False
-        self.node.timers.wake_at(self, until)
+        self.scheduler.timers.wake_at(self, until)
         try:
             self.wait(state)
         finally:
@@ -313,20 +332,16 @@ class FunctionProcess(Process):
         # Whatever came with the deadline wins: the caller looks once more and then waits again.
         return True
 
-    def start(self) -> None:
-        """Run the function in a worker; called in the hub."""
-        self.scheduler.crew.start(self)
-
     def run(self) -> None:
         """Run the function, in its worker, and report how it ended."""
         self.state = RUNNING
         while True:
             function, args, kwargs = self.function, self.args, self.kwargs
-            self.function, self.args, self.kwargs = None, (), {}
+            self.function, self.args, self.kwargs = None, (), None
             error: BaseException | None = None
             assert function is not None
             try:
-                value = function(*args, **kwargs)
+                value = function(*args, **kwargs) if kwargs else function(*args)
                 result = RESULT_NORMAL if value is None else Result(value)
             except BaseException as caught:
                 function = args = kwargs = None  # type: ignore[assignment]
@@ -339,9 +354,9 @@ class FunctionProcess(Process):
                 break
         if self.exit_result is not None:
             # The first reason counts, so what the cleanup raised is no news to anybody.
-            self.node.ended(self, self.exit_result)
+            self.finish(self.exit_result)
         else:
-            self.node.ended(self, result, error)
+            self.finish(result, error)
         if isinstance(error, ENDS_PROGRAM):
             self.scheduler.hub.handle_system_error(type(error), error)
 
@@ -350,21 +365,15 @@ class FunctionProcess(Process):
 
         It raises nothing: a process that fails here would never be reported.
         """
-        if isinstance(error, ProcessExit) and isinstance(error.reason, str):
-            return result_of_reason(error.reason)
-        if isinstance(error, GreenletExit):
-            return result_of_reason(KILLED)
-        failure = ExitError(type(error).__name__, "")
-        try:
-            text = "".join(traceback.format_exception(error))
+        if isinstance(error, ProcessExit) and self.exit_result is not None:
             error.__traceback__ = None
-            failure = ExitError(failure.type, _text_of(error), text)
-            if not isinstance(error, ENDS_PROGRAM):
-                log.error("%s (%s) crashed\n%s", self.pid, self.entry, text.rstrip())
+            return self.exit_result
+        try:
+            return result_of_error(self.pid, self.entry_object, error)
         except BaseException:
             # A log handler that raises, or the order to end that arrives while it waits.
             self.signal = NO_SIGNAL
-        return Result(None, failure, str(failure))
+            return Result(None, ExitError(type(error).__name__, ""), type(error).__name__)
 
 
 def _wait_for_less(mailbox: Mailbox, sender: FunctionProcess, until: float) -> bool:
@@ -379,10 +388,3 @@ def _wait_for_less(mailbox: Mailbox, sender: FunctionProcess, until: float) -> b
         waiter.drop()
         mailbox.forget_room(tell)
     return True
-
-
-def _text_of(error: BaseException) -> str:
-    try:
-        return str(error)
-    except Exception as second:
-        return f"<its text cannot be had: {type(second).__name__}>"

@@ -13,6 +13,7 @@ from gevent.monkey import get_original
 from greenrelay.errors import NodeStopped, NotInProcess
 from greenrelay.runtime.scheduler import Scheduler
 from greenrelay.runtime.timers import Timers
+from greenrelay.runtime.watchdog import Watchdog
 
 # After gevent.monkey the name of that function in ``threading`` means the greenlet.
 _get_thread = get_original("_thread", "get_ident")
@@ -25,18 +26,20 @@ class Home:
         self._recycle_workers = recycle_workers
         self.id = ""
         self.is_stopped = False
-        self._runtime: tuple[Scheduler, Timers] | None = None
+        self._scheduler: Scheduler | None = None
+        self._timers: Timers | None = None
         self._thread = 0
+        self.watchdog: Watchdog | None = None
 
     @property
     def scheduler(self) -> Scheduler:
         """The run queue, on the hub of the thread that first asked for it."""
-        return (self._runtime or self._start())[0]
+        return self._scheduler if self._scheduler is not None else self._start()[0]
 
     @property
     def timers(self) -> Timers:
         """The timers, on the same hub."""
-        return (self._runtime or self._start())[1]
+        return self._timers if self._timers is not None else self._start()[1]
 
     def is_foreign_thread(self) -> bool:
         """Whether the caller runs in a thread other than the node's."""
@@ -58,10 +61,12 @@ class Home:
 
     def leave(self) -> None:
         """Give up the run queue and the timers: nothing runs any more."""
-        runtime, self._runtime = self._runtime, None
+        if self.watchdog is not None:
+            self.watchdog.close()
+        scheduler, timers = self._scheduler, self._timers
+        self._scheduler = self._timers = None
         self._thread = 0
-        if runtime is not None:
-            scheduler, timers = runtime
+        if scheduler is not None and timers is not None:
             scheduler.close()
             timers.close()
 
@@ -69,5 +74,9 @@ class Home:
         if self.is_stopped:
             raise NodeStopped(self.id)
         self._thread = _get_thread()
-        self._runtime = Scheduler(recycle_workers=self._recycle_workers), Timers()
-        return self._runtime
+        timers = self._timers = Timers()
+        scheduler = Scheduler(timers, recycle_workers=self._recycle_workers)
+        self._scheduler = scheduler
+        if self.watchdog is not None:
+            self.watchdog.start()
+        return scheduler, timers

@@ -5,6 +5,7 @@ Source: Processes, "Functions", rows inbox, receive and events.
 Theory. Messages and lifecycle events sit in a deque each, since most readers want one kind only.
 The order between the two is kept by a mark: an event notes how many messages had arrived before
 it, and the mailbox knows how many it has handed out. An event is next when that many are out.
+A deque is made with the first thing it has to hold.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from greenrelay.runtime.listening import Channels
 
 Item = Message | Event
+# Stands for an empty deque, which takes seven times as much as the rest of a mailbox.
+NOTHING: deque[Message] = deque(maxlen=0)
 log = logging.getLogger("greenrelay.runtime")
 
 
@@ -32,17 +35,19 @@ class Mailbox:
         "arrived",
         "cancels",
         "channels",
+        "dropped",
         "events",
         "limit",
         "messages",
         "room_waiters",
     )
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, limit: int, messages: deque[Message] | None = None) -> None:
         self.limit = limit
-        self.messages: deque[Message] = deque()
-        self.events: deque[tuple[int, Event]] = deque()
+        self.messages: deque[Message] = NOTHING if messages is None else messages
+        self.events: deque[tuple[int, Event]] | None = None
         self.arrived = 0
+        self.dropped = 0
         self._deepest = 0
         # How many of the events were CANCEL: looking for one among many others takes time.
         self.cancels = 0
@@ -52,17 +57,19 @@ class Mailbox:
 
     def put(self, message: Message) -> None:
         """Append a message, whatever the limit."""
-        self.messages.append(message)
+        messages = self.messages
+        if messages is NOTHING:
+            messages = self.messages = deque()
+        messages.append(message)
         self.arrived += 1
-        depth = len(self.messages)
+        depth = len(messages)
         if depth > self._deepest:
             self._deepest = depth
 
     def replace(self, messages: list[Message]) -> None:
         """Have these messages instead of what is unread; the new ones among them have arrived."""
         self.arrived += len(messages) - len(self.messages)
-        self.messages.clear()
-        self.messages.extend(messages)
+        self.messages = deque(messages)
         self._deepest = max(self._deepest, len(messages))
 
     @property
@@ -70,40 +77,48 @@ class Mailbox:
         """The most messages that ever waited; one that is waited for is put in without put()."""
         return self._deepest or min(self.arrived, 1)
 
+    def box_of(self, message: Message) -> Mailbox:
+        """Return where ``message`` goes: here, or to the channel of its topic."""
+        if self.channels is None:
+            return self
+        return self.channels.get(message.topic, self)
+
+    def boxes(self) -> list[Mailbox]:
+        """Return the mailbox and its channels."""
+        return [self, *(self.channels or {}).values()]
+
     def put_event(self, event: Event) -> None:
         """Append an event; events are not limited."""
+        if self.events is None:
+            self.events = deque()
         self.events.append((self.arrived, event))
         if isinstance(event, Cancel):
             self.cancels += 1
+            if self.cancels == 1 and self.channels is not None:
+                self.channels.note_cancel()
 
     def take(self) -> Item | None:
         """Return the next of messages and events, None when there is neither."""
         events = self.events
-        messages = self.messages
-        if events and events[0][0] <= self.arrived - len(messages):
+        if events and events[0][0] <= self.arrived - len(self.messages):
             return self.take_event()
-        if messages:
-            message = messages.popleft()
-            if self.room_waiters is not None and len(messages) <= self.limit // 2:
-                self._tell_room()
-            return message
-        return None
+        return self.take_message()
 
     def take_message(self) -> Message | None:
         """Return the next message, passing by events, or None."""
         messages = self.messages
         if not messages:
             return None
-        message = messages.popleft()
-        if self.room_waiters is not None and len(messages) <= self.limit // 2:
-            self._tell_room()
+        message: Message = messages.popleft()
+        if self.room_waiters is not None:
+            self._notice_room()
         return message
 
     def take_event(self) -> Event | None:
         """Return the next event, passing by messages, or None."""
         if not self.events:
             return None
-        event = self.events.popleft()[1]
+        event: Event = self.events.popleft()[1]
         if isinstance(event, Cancel):
             self.cancels -= 1
         return event
@@ -115,8 +130,8 @@ class Mailbox:
             if message.topic in topics:
                 del messages[index]
                 self._close_gap(self.arrived - len(messages) - 1 + index)
-                if self.room_waiters is not None and len(messages) <= self.limit // 2:
-                    self._tell_room()
+                if self.room_waiters is not None:
+                    self._notice_room()
                 return message
         return None
 
@@ -130,7 +145,8 @@ class Mailbox:
         if not self.cancels:
             return False
         out = self.arrived - len(self.messages)
-        return any(mark <= out and isinstance(event, Cancel) for mark, event in self.events)
+        unread = self.events or ()
+        return any(mark <= out and isinstance(event, Cancel) for mark, event in unread)
 
     def when_room(self, function: Callable[[], object]) -> None:
         """Call ``function`` once when the messages are down to half the limit, or none are."""
@@ -155,9 +171,10 @@ class Mailbox:
     def clear(self) -> None:
         """Throw everything away and tell whoever waits for room."""
         self.messages.clear()
-        self.events.clear()
+        self.events = None
         self.cancels = 0
-        self._tell_room()
+        if self.room_waiters is not None:
+            self._tell_room()
         if self.channels is not None:
             self.channels.clear_all()
 
@@ -170,6 +187,10 @@ class Mailbox:
             )
         if self.channels is not None:
             self.channels.close_gap(place)
+
+    def _notice_room(self) -> None:
+        if len(self.messages) <= self.limit // 2:
+            self._tell_room()
 
     def _tell_room(self) -> None:
         waiters, self.room_waiters = self.room_waiters, None

@@ -6,9 +6,10 @@ Source: Processes, "Functions", row info.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from time import monotonic
 
 from greenrelay.core.pid import Pid
+from greenrelay.core.strategy import ChildInfo
+from greenrelay.runtime.node import Node
 from greenrelay.runtime.process import Process
 from greenrelay.runtime.reaper import stack_of
 from greenrelay.runtime.task import STATE_NAMES
@@ -18,6 +19,8 @@ from greenrelay.runtime.task import STATE_NAMES
 class ProcessInfo:
     """One process at one moment; ``age`` is in seconds, depths and counts are in messages.
 
+    ``dropped`` counts what its full inbox threw away. ``child`` is what its supervisor says of it,
+    ``children`` what it says of its own, if it is one: services among them, in any state.
     ``stack`` is the text of its greenlet's stack, or None when it was not asked for.
     """
 
@@ -36,6 +39,9 @@ class ProcessInfo:
     messages_out: int
     trap_links: bool
     groups: tuple[str, ...] = ()
+    dropped: int = 0
+    child: ChildInfo | None = None
+    children: tuple[ChildInfo, ...] = ()
     stack: str | None = field(default=None, repr=False)
 
 
@@ -47,7 +53,7 @@ def describe(process: Process, *, stack: bool = False) -> ProcessInfo:
         entry=process.entry,
         host=process.host.id,
         state=STATE_NAMES[process.state],
-        age=monotonic() - process.born_at,
+        age=process.node.timers.now() - process.born_at,
         depth=process.depth(),
         high_water=process.high_water(),
         links=node.topology.links(pid),
@@ -58,5 +64,15 @@ def describe(process: Process, *, stack: bool = False) -> ProcessInfo:
         messages_out=process.sent,
         trap_links=process.trap_links,
         groups=node.groups.joined(pid),
+        dropped=process.dropped,
+        child=_as_child(node, pid),
+        children=node.supervisors[pid].infos() if pid in node.supervisors else (),
         stack=stack_of(process.greenlet) if stack else None,
     )
+
+
+def _as_child(node: Node, pid: Pid) -> ChildInfo | None:
+    if pid not in node.supervised:
+        return None
+    members = (children.by_pid.get(pid) for children in node.supervisors.values())
+    return next((member.info() for member in members if member is not None), None)

@@ -2,26 +2,21 @@
 
 Source: Processes, "Functions", row listen.
 
-A process that listens is of another kind, whose ``deliver`` looks at the topic; it becomes one with
-its first listen and an ordinary one with its last unlisten. So those that never listen, which are
-most, pay nothing when they get a message.
+A mailbox has channels from the first listen of its process to the last unlisten.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections import deque
-from collections.abc import Callable
 from heapq import merge
 from math import inf
 
-from greenrelay.core.events import Cancel, Event
+from greenrelay.core.events import Cancel
 from greenrelay.core.message import Message, check_topic
 from greenrelay.runtime.channel import Inbox
 from greenrelay.runtime.current import require_process
-from greenrelay.runtime.function_process import FunctionProcess
 from greenrelay.runtime.inbox import Mailbox
-from greenrelay.runtime.task import EXITING
 
 # How many messages had arrived in the inbox before this one, and in the channels.
 Mark = tuple[int, float]
@@ -39,10 +34,9 @@ def listen(topic: str) -> Inbox:
     mailbox = process.mailbox
     if mailbox.channels is None:
         mailbox.channels = Channels()
-        process.__class__ = _listening_kind(type(process))
     box = mailbox.channels.get(topic)
     if box is None:
-        box = mailbox.channels[topic] = TopicBox(mailbox, mailbox.channels)
+        box = mailbox.channels[topic] = TopicBox(mailbox, mailbox.channels, process.no_messages())
     return Inbox(process, box)
 
 
@@ -61,7 +55,6 @@ def unlisten(topic: str) -> None:
     box.move_unread()
     if not channels:
         mailbox.channels = None
-        process.__class__ = type(process).__bases__[1]
 
 
 class TopicBox(Mailbox):
@@ -69,8 +62,10 @@ class TopicBox(Mailbox):
 
     __slots__ = ("_all", "_owner", "marks")
 
-    def __init__(self, owner: Mailbox, channels: Channels) -> None:
-        super().__init__(owner.limit)
+    def __init__(
+        self, owner: Mailbox, channels: Channels, messages: deque[Message] | None = None
+    ) -> None:
+        super().__init__(owner.limit, messages)
         self._owner = owner
         self._all = channels
         self.marks: deque[Mark] = deque()
@@ -96,9 +91,9 @@ class TopicBox(Mailbox):
 
     def note_cancel(self) -> None:
         """Put the oldest unread CANCEL of the process behind what has arrived here."""
-        self.events.clear()
+        self.events = None
         self.cancels = 0
-        unread = (event for _, event in self._owner.events if isinstance(event, Cancel))
+        unread = (event for _, event in self._owner.events or () if isinstance(event, Cancel))
         oldest = next(unread, None)
         if oldest is not None:
             self.put_event(oldest)
@@ -129,7 +124,7 @@ class TopicBox(Mailbox):
             # What came before messages that have been read comes before the first that is left.
             owner.events = deque(
                 (max(place, first) + bisect_right(marks, (place, inf)), event)
-                for place, event in owner.events
+                for place, event in owner.events or ()
             )
             for box in self._all.values():
                 box.marks = deque(
@@ -154,93 +149,15 @@ class Channels(dict[str, TopicBox]):
                 (mark[0] + 1, mark[1]) if mark[0] <= place else mark for mark in box.marks
             )
 
+    def note_cancel(self) -> None:
+        """Let iterating a channel end with the first unread CANCEL as well."""
+        for box in self.values():
+            box.note_cancel()
+
     def clear_all(self) -> None:
         """Throw all messages away and tell whoever waits for room."""
         for box in self.values():
             box.clear()
-
-
-class _Listening(FunctionProcess):
-    """What a process that listens does otherwise; see _listening_kind."""
-
-    __slots__ = ()
-
-    def deliver(self, message: Message) -> bool:
-        """Append to the channel of the topic, or the mailbox; at the limit obey the host."""
-        if self.state >= EXITING:
-            return False
-        box = self._box_of(message)
-        if len(box.messages) >= box.limit:
-            return self.overflow(message, box)
-        box.put(message)
-        self.wake_up()
-        return True
-
-    def deliver_surely(self, message: Message) -> bool:
-        """Append to the channel of the topic, or the mailbox, whatever its limit."""
-        if self.state >= EXITING:
-            return False
-        self._box_of(message).put(message)
-        self.wake_up()
-        return True
-
-    def deliver_event(self, event: Event) -> None:
-        """Append to the events; iterating a channel ends with CANCEL as well."""
-        is_first = isinstance(event, Cancel) and not self.mailbox.cancels
-        super().deliver_event(event)
-        if is_first:
-            for box in (self.mailbox.channels or {}).values():
-                box.note_cancel()
-
-    def when_room(self, function: Callable[[], object]) -> None:
-        """Call ``function`` once when something that is full now is half empty, or has ended."""
-        full = [box for box in self._boxes() if len(box.messages) >= box.limit]
-        if self.state >= EXITING or not full:
-            function()
-            return
-        waiting = [function]
-
-        def tell() -> None:
-            if waiting:
-                waiting.pop()()
-
-        for box in full:
-            box.when_room(tell)
-
-    def depth(self) -> int:
-        """How many messages wait unread, in the channels too."""
-        return sum(len(box.messages) for box in self._boxes())
-
-    @property
-    def received(self) -> int:
-        """How many messages it has taken."""
-        return self.mailbox.arrived + sum(box.arrived for box in self._boxes()[1:])
-
-    def high_water(self) -> int:
-        """The most messages that ever waited unread, in the inbox or one channel."""
-        return max(box.high_water for box in self._boxes())
-
-    def _box_of(self, message: Message) -> Mailbox:
-        mailbox = self.mailbox
-        channels = mailbox.channels
-        return channels.get(message.topic, mailbox) if channels is not None else mailbox
-
-    def _boxes(self) -> list[Mailbox]:
-        mailbox = self.mailbox
-        return [mailbox, *(mailbox.channels or {}).values()]
-
-
-# One more class for each kind of process that has ever listened; no two are needed.
-_kinds: dict[type[FunctionProcess], type[FunctionProcess]] = {}
-
-
-def _listening_kind(kind: type[FunctionProcess]) -> type[FunctionProcess]:
-    found = _kinds.get(kind)
-    if found is None:
-        # No slots more or less, or an object could not change from one kind to the other.
-        found = type(f"Listening{kind.__name__}", (_Listening, kind), {"__slots__": ()})
-        _kinds[kind] = found
-    return found
 
 
 def _mark_of(item: tuple[Mark, Message]) -> Mark:

@@ -41,7 +41,7 @@ class Membership:
     def join(self, group: str, process: Process) -> None:
         """Let ``process`` join once (more); raises ValueError for a bad name."""
         is_new = self._groups.join(group, process.pid)
-        process.is_related = True
+        process.is_related = process.is_shared = True
         if is_new:
             self._tell(Joined(group, process.pid))
 
@@ -55,7 +55,7 @@ class Membership:
         channel = GroupEvents(process, group, self._unwatch)
         self._groups.watch(group, process.pid)
         self._channels.setdefault((group, process.pid), []).append(channel)
-        process.is_related = True
+        process.is_related = process.is_shared = True
         return self._groups.members(group), channel
 
     def ended(self, pid: Pid) -> None:

@@ -8,27 +8,28 @@ ProcessExit from every one of them.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from time import monotonic
+from operator import attrgetter
 from types import MappingProxyType
 from typing import Any, overload
 
 from greenlet import getcurrent
 
 from greenrelay.core.events import NOPROC, RESULT_KILLED, Event
-from greenrelay.core.message import NO_CONTEXT, Message, ReplySlot
+from greenrelay.core.message import NO_CONTEXT, Message, ReplySlot, check_topic
 from greenrelay.core.pid import Pid
 from greenrelay.durations import parse_duration
-from greenrelay.errors import ProcessDown, Timeout
+from greenrelay.errors import ProcessDown, ReservedTopic, Timeout
 from greenrelay.runtime.channel import Events, Inbox
 from greenrelay.runtime.current import current_node, current_process, require_process
 from greenrelay.runtime.function_process import FunctionProcess
 from greenrelay.runtime.process import Process
-from greenrelay.runtime.task import BLOCKED, EXITING, RUNNING
+from greenrelay.runtime.task import BLOCKED, EXITING, WAITING
 from greenrelay.runtime.timers import Timer
+from greenrelay.runtime.wait_cycle import describe_cycle, find_cycle
 from greenrelay.runtime.waiter import Waiter, value_of
+from greenrelay.runtime.worker import Worker
 
 Duration = float | str
-_new = tuple.__new__
 
 
 def spawn(
@@ -55,7 +56,7 @@ def spawn(
     else:
         node = parent.node
     carried = inherited(parent, context)
-    process = node.spawn_process(entry, args, kwargs, host=host, name=name, context=carried)
+    process = node.spawn_process(entry, args, kwargs, host, name, carried)
     if parent is not None:
         if parent.children is not None:
             parent.children[process.pid] = name
@@ -97,13 +98,13 @@ def exec(
     and when this call is left in any other way.
     """
     parent = require_process("exec")
-    seconds = None if timeout is None else parse_duration(timeout)
-    child = parent.node.spawn_process(
-        entry, args, kwargs, host=host, name=name, context=inherited(parent, context)
-    )
+    seconds = _seconds(timeout)
+    child = parent.node.spawn_process(entry, args, kwargs, host, name, inherited(parent, context))
     waiter = Waiter(parent.answered)
     try:
-        _await_answer(parent, child, waiter, seconds, f"exec of {child.entry}")
+        if not _await_answer(parent, child, waiter, seconds):
+            what = f"exec of {child.entry}{_circle_of(parent, child)}"
+            raise Timeout(what, seconds or 0.0)
     finally:
         if not waiter.is_done:
             child.end(RESULT_KILLED)
@@ -131,17 +132,27 @@ def send(dest: str, topic: str, payload: object = None) -> bool:
     ended. Raises ReservedTopic, UnknownName, InvalidPid, InboxFull, and what a connection says of
     a bad payload; then nothing was sent.
     """
-    try:
-        process: FunctionProcess = getcurrent().greenrelay_process  # type: ignore[attr-defined]
-        target = process.node.processes.get(dest)
-    except AttributeError:
+    process = _running()
+    if process is None:
         return _send_from_elsewhere(dest, topic, payload)
     if process.state >= EXITING:
         raise process.exit_now()
     process.sent += 1
-    if target is None or topic.__class__ is not str or topic[:1] in "@":
+    target = process.table.get(dest)
+    if target is None or topic.__class__ is not str:
         return process.node.route(dest, topic, payload, process.pid, process.context)
-    return target.deliver(_new(Message, (topic, payload, process.pid, process.context, None)))
+    text = topic
+    if not text or text[0] == "@":
+        raise ReservedTopic(topic)
+    return target.post(topic, payload, process.pid, process.context, None)
+
+
+def _running() -> FunctionProcess | None:
+    running: Any = getcurrent()
+    if isinstance(running, Worker):
+        worker: Any = running
+        return worker.greenrelay_process  # type: ignore[no-any-return]
+    return getattr(running, "greenrelay_process", None)
 
 
 def _send_from_elsewhere(dest: str, topic: str, payload: object) -> bool:
@@ -187,48 +198,63 @@ def call_in(
 ) -> Any:
     """Do what call does, with a message that carries the values of ``context`` as well."""
     caller = require_process("call")
-    seconds = None if timeout is None else parse_duration(timeout)
-    node = caller.node
-    target = node.find(dest)
+    seconds = _seconds(timeout)
+    target = caller.table.get(dest) or caller.node.find(dest)
     if target is None:
         raise ProcessDown(dest, NOPROC)
     if target is caller:
         raise ProcessDown(dest, "calling_self")
+    check_topic(topic)
     waiter = Waiter(caller.answered)
     caller.sent += 1
-    carried = inherited(caller, context)
-    if not node.route(target.pid, topic, payload, caller.pid, carried, waiter):
+    if not target.post(topic, payload, caller.pid, inherited(caller, context), waiter):
         raise ProcessDown(target.pid, NOPROC)
-    _await_answer(caller, target, waiter, seconds, f"call of {dest}, topic {topic!r}")
-    if waiter.error is not None and waiter.result is None:
-        raise waiter.error
+    if not _await_answer(caller, target, waiter, seconds):
+        what = f"call of {dest}, topic {topic!r}{_circle_of(caller, target)}"
+        raise Timeout(what, seconds or 0.0)
     if waiter.result is not None:
         raise ProcessDown(target.pid, waiter.result.reason)
+    if waiter.error is not None:
+        raise waiter.error
     return waiter.value
 
 
+def _seconds(timeout: Duration | None) -> float | None:
+    # What nearly every call gives needs no parsing.
+    if timeout is None or (isinstance(timeout, float) and 0.0 <= timeout < 1e9):
+        return timeout
+    return parse_duration(timeout)
+
+
 def _await_answer(
-    caller: FunctionProcess,
-    target: Process,
-    waiter: Waiter,
-    seconds: float | None,
-    what: str,
-) -> None:
+    caller: FunctionProcess, target: Process, waiter: Waiter, seconds: float | None
+) -> bool:
+    """Block until the waiter has its answer; False when the time is up before."""
     target.is_related = True
-    if target.waiters is None:
-        target.waiters = {}
-    target.waiters[waiter] = None
-    until = None if seconds is None else monotonic() + seconds
+    waiters = target.waiters
+    if waiters is None:
+        waiters = target.waiters = {}
+    waiters[waiter] = None
+    caller.calling = target
+    until = 0.0 if seconds is None else caller.scheduler.timers.now() + seconds
     try:
         while not waiter.is_done:
-            if until is None:
+            if seconds is None:
                 caller.wait(BLOCKED)
             elif not caller.wait_until(BLOCKED, until):
-                raise Timeout(what, seconds or 0.0)
+                return False
     finally:
+        caller.calling = None
         waiter.drop()
-        if target.waiters is not None:
-            target.waiters.pop(waiter, None)
+        waiters.pop(waiter, None)
+    return True
+
+
+def _circle_of(caller: Process, target: Process) -> str:
+    caller.calling = target
+    cycle = find_cycle(caller, attrgetter("calling"))
+    caller.calling = None
+    return f" ({describe_cycle([each.pid for each in cycle])})" if cycle else ""
 
 
 def reply(message: Message, value: object = None) -> bool:
@@ -276,34 +302,41 @@ def receive(*topics: str, timeout: Duration | None = None) -> Message | Event:
     With topics, wait for the first message that has one of them; all else stays in order. Raises
     Timeout; a ``timeout`` of 0 looks and does not wait.
     """
-    if topics or timeout is not None:
-        return _receive(topics, timeout)
-    try:
-        process: FunctionProcess = getcurrent().greenrelay_process  # type: ignore[attr-defined]
-        mailbox = process.mailbox
-    except AttributeError:
-        return _receive(topics, timeout)
-    messages = mailbox.messages
-    while process.state == RUNNING:
-        if messages and not mailbox.events and mailbox.room_waiters is None:
-            return messages.popleft()
+    if topics:
+        return _next_of(topics, timeout)
+    return _next(_running(), timeout)
+
+
+def _next(process: FunctionProcess | None, timeout: Duration | None) -> Message | Event:
+    if process is None:
+        process = require_process("receive")
+    mailbox = process._mailbox or process.open_mailbox()
+    seconds = _seconds(timeout)
+    item: Message | Event | None
+    if process.state < EXITING:
         item = mailbox.take()
         if item is not None:
             return item
-        process.scheduler.block(process)
-    raise process.exit_now()
+    if seconds is None:
+        while True:
+            process.wait(WAITING)
+            item = mailbox.take()
+            if item is not None:
+                return item
+    until = process.scheduler.timers.now() + seconds
+    while True:
+        if not process.wait_until(WAITING, until):
+            raise Timeout("receive()", seconds)
+        item = mailbox.take()
+        if item is not None:
+            return item
 
 
-def _receive(topics: tuple[str, ...], timeout: Duration | None) -> Message | Event:
+def _next_of(topics: tuple[str, ...], timeout: Duration | None) -> Message:
     process = require_process("receive")
-    mailbox = process.mailbox
-    seconds = None if timeout is None else parse_duration(timeout)
-    item: Message | Event
-    if not topics:
-        item = process.await_item(mailbox.take, seconds, "receive()")
-    else:
-        what = f"receive{topics!r}"
-        item = process.await_item(lambda: mailbox.take_topic(topics), seconds, what)
+    mailbox = process.open_mailbox()
+    what = f"receive{topics!r}"
+    item: Message = process.await_item(lambda: mailbox.take_topic(topics), _seconds(timeout), what)
     return item
 
 

@@ -8,12 +8,11 @@ supervisor greenlet. A node belongs to the thread that first uses it.
 from __future__ import annotations
 
 import logging
-import os
 import secrets
 import socket
 import weakref
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gevent.event import Event as Flag
 
@@ -40,7 +39,7 @@ from greenrelay.errors import (
     UnknownName,
 )
 from greenrelay.runtime.entry import Entries
-from greenrelay.runtime.fork import disown
+from greenrelay.runtime.fork import disown, follow_forks
 from greenrelay.runtime.function_process import FunctionProcess
 from greenrelay.runtime.home import Home
 from greenrelay.runtime.host import Host
@@ -50,12 +49,14 @@ from greenrelay.runtime.reaper import Reaper
 from greenrelay.runtime.server import Server, ServerProcess
 from greenrelay.runtime.shutdown import shut_down
 from greenrelay.runtime.supervisor import Supervisor
-from greenrelay.runtime.task import DEAD
 from greenrelay.runtime.timers import Timer
 from greenrelay.runtime.waiter import Waiter, value_of
+from greenrelay.runtime.watchdog import Watchdog
+
+if TYPE_CHECKING:
+    from greenrelay.runtime.children import Children
 
 log = logging.getLogger("greenrelay.runtime")
-_message = tuple.__new__
 DEFAULT_HOST = "processes"
 
 open_nodes: weakref.WeakSet[Node] = weakref.WeakSet()
@@ -68,14 +69,25 @@ class Node(Home):
     each OS process. ``grace`` is how long, in seconds, a process that was ended may go on with
     its cleanup before its ending is delivered without it. ``recycle_workers`` False starts a new
     greenlet for each process, where the reference counts that recycling rests on do not hold.
+    ``debug`` logs an ERROR for each payload that was changed after it was sent, at a price for
+    each message. ``watchdog``, a duration, logs a WARNING for what keeps the hub busy for longer.
     """
 
     def __init__(
-        self, name: str | None = None, *, grace: float = 5.0, recycle_workers: bool = True
+        self,
+        name: str | None = None,
+        *,
+        grace: float = 5.0,
+        recycle_workers: bool = True,
+        debug: bool = False,
+        watchdog: float | str | None = None,
     ) -> None:
         super().__init__(recycle_workers=recycle_workers)
         self.name = name or socket.gethostname().split(".")[0] or "node"
         self.grace = grace
+        self.debug = debug
+        if watchdog is not None:
+            self.watchdog = Watchdog(self, watchdog)
         self.entries = Entries()
         self.hosts: dict[str, Host] = {}
         self.default_host = DEFAULT_HOST
@@ -94,6 +106,7 @@ class Node(Home):
         self.reaper = Reaper(self)
         # The children of supervisors, who end them, and what the one of the services has to show.
         self.supervised: set[Pid] = set()
+        self.supervisors: dict[Pid, Children] = {}
         self.services: dict[str, ChildInfo] = {}
         self.idle: Flag | None = None
         for host in self.hosts.values():
@@ -119,13 +132,6 @@ class Node(Home):
             self.default_host = host.id
         return host
 
-    def host(self, host_id: str | None) -> Host:
-        """Return a host by its id, the default one for None; raises UnknownHost."""
-        host = self.hosts.get(host_id or self.default_host)
-        if host is None:
-            raise UnknownHost(host_id, tuple(self.hosts))
-        return host
-
     # life
 
     def spawn(
@@ -139,16 +145,13 @@ class Node(Home):
     ) -> Pid:
         """Start a process and return its PID; see greenrelay.process.spawn."""
         self.check_thread("spawn")
-        return self.spawn_process(
-            entry, args, kwargs, host=host, name=name, context=context or NO_CONTEXT
-        ).pid
+        return self.spawn_process(entry, args, kwargs, host, name, context or NO_CONTEXT).pid
 
     def spawn_process(
         self,
         entry: object,
         args: tuple[Any, ...],
         kwargs: dict[str, Any],
-        *,
         host: str | None = None,
         name: str | None = None,
         context: Mapping[str, object] = NO_CONTEXT,
@@ -157,11 +160,15 @@ class Node(Home):
 
         Raises UnknownEntry, UnknownHost, HostFull, NameTaken, NodeStopped.
         """
-        function = self.entries.find(entry)
+        function: Any = entry
+        if isinstance(entry, str) or not callable(entry):
+            function = self.entries.find(entry)
         place = self.take_place(host)
-        is_server = isinstance(function, type) and issubclass(function, Server)
-        kind = ServerProcess if is_server else FunctionProcess
-        process = kind(self, place, self.new_pid(place), entry)
+        process: FunctionProcess
+        if isinstance(function, type) and issubclass(function, Server):
+            process = ServerProcess(self, place, self.new_pid(place), entry)
+        else:
+            process = FunctionProcess(self, place, self.new_pid(place), entry)
         process.context = context
         if name is not None:
             self.register(name, process)
@@ -172,12 +179,14 @@ class Node(Home):
 
     def take_place(self, host_id: str | None) -> Host:
         """Return the host if it can carry one more process; raises UnknownHost, HostFull."""
-        host = self.host(host_id)
-        if host.count >= host.max_processes:
-            raise HostFull(host.id, host.max_processes)
+        place = self.hosts.get(host_id or self.default_host)
+        if place is None:
+            raise UnknownHost(host_id, tuple(self.hosts))
+        if place.count >= place.max_processes:
+            raise HostFull(place.id, place.max_processes)
         if self.is_stopped:
             raise NodeStopped(self.id)
-        return host
+        return place
 
     def new_pid(self, host: Host) -> Pid:
         """Return a PID no process of this node has had."""
@@ -189,17 +198,9 @@ class Node(Home):
         self.processes[process.pid] = process
         process.host.count += 1
 
-    def ended(self, process: Process, result: Result, error: BaseException | None = None) -> None:
-        """Take ``process`` out of the table and have its ending told; only the first time."""
-        if process.state == DEAD:
-            return
-        process.state = DEAD
-        self.processes.pop(process.pid, None)
-        process.host.count -= 1
-        if process.is_related:
-            self.supervisor.report(process, result, error)
-        process.let_go()
-        if self.idle is not None and not self.processes:
+    def is_empty(self) -> None:
+        """Notice that the last process has ended."""
+        if self.idle is not None:
             self.idle.set()
 
     # messages
@@ -241,7 +242,7 @@ class Node(Home):
             check_topic(topic)
         if process is None:
             return False
-        return process.deliver(_message(Message, (topic, payload, sender, context, slot)))
+        return process.post(topic, payload, sender, context, slot)
 
     def route_surely(self, dest: Pid, topic: str, payload: object, sender: Pid) -> bool:
         """Deliver a message that no inbox limit may refuse, such as ws.leave."""
@@ -292,7 +293,10 @@ class Node(Home):
     ) -> Timer:
         """Send a message after ``delay``, a duration; see greenrelay.process.send_after."""
         check_topic(topic)
-        timer = Timer(lambda: self._route_quietly(dest, topic, payload, sender, context))
+        timer = Timer(
+            lambda: self._route_quietly(dest, topic, payload, sender, context),
+            f"send_after of {topic!r} to {dest}",
+        )
         self.on_hub(self.timers.start, parse_duration(delay), timer)
         return timer
 
@@ -320,14 +324,14 @@ class Node(Home):
     def register(self, name: str, process: Process) -> None:
         """Give ``process`` a name; raises NameTaken unless it is free or its own."""
         self.names.register(name, process.pid)
-        process.is_related = True
+        process.is_related = process.is_shared = True
 
     def cancel(self, dest: str, *, sender: Pid | None, deadline: float, reason: str | None) -> bool:
         """Ask a process to end, and kill it after ``deadline`` seconds; False if it is gone."""
         process = self.find(dest)
         if process is None:
             return False
-        self.on_hub(process.deliver_event, Cancel(sender, reason, deadline))
+        self.on_hub(_tell, process, Cancel(sender, reason, deadline))
         pid = process.pid
         self.on_hub(self.timers.start, deadline, Timer(lambda: self.terminate(pid)))
         return True
@@ -337,7 +341,7 @@ class Node(Home):
         process = self.find(dest)
         if process is None:
             return False
-        self.on_hub(process.end, result_of_reason(reason))
+        self.on_hub(_end, process, result_of_reason(reason))
         return True
 
     # from outside
@@ -382,10 +386,12 @@ class Node(Home):
         self._incarnate()
 
 
-def _after_fork() -> None:
-    # A node made before a fork (gunicorn --preload) must not share its id with the parent.
-    for node in tuple(open_nodes):
-        node.forked()
+def _tell(process: Process, event: Cancel) -> None:
+    process.deliver_event(event)
 
 
-os.register_at_fork(after_in_child=_after_fork)
+def _end(process: Process, result: Result) -> None:
+    process.end(result)
+
+
+follow_forks(open_nodes)

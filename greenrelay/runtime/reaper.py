@@ -10,7 +10,6 @@ from __future__ import annotations
 import logging
 import sys
 import traceback
-from time import monotonic
 from typing import TYPE_CHECKING
 
 from greenlet import getcurrent, greenlet
@@ -39,7 +38,7 @@ class Reaper:
 
     def expect(self, process: FunctionProcess) -> None:
         """Deliver the ending of ``process`` after the grace period, if it has not ended by then."""
-        self._due_at[process] = monotonic() + self._node.grace
+        self._due_at[process] = self._node.timers.now() + self._node.grace
         self._arm(self._node.grace)
 
     def forget(self, process: FunctionProcess) -> None:
@@ -53,7 +52,7 @@ class Reaper:
 
     def _check(self) -> None:
         self._is_armed = False
-        now = monotonic()
+        now = self._node.timers.now()
         for process, due_at in tuple(self._due_at.items()):
             if due_at > now:
                 self._arm(due_at - now)
@@ -74,7 +73,7 @@ class Reaper:
             process.exit_reason,
             stack_of(process.greenlet),
         )
-        self._node.ended(process, process.exit_result or RESULT_KILLED)
+        process.finish(process.exit_result or RESULT_KILLED)
 
 
 def stack_of(target: greenlet | None) -> str:

@@ -45,14 +45,14 @@ def unmonitor(ref: MonitorRef | str, flush: bool = True) -> bool:
         was_on = ref.watcher == process.pid and topology.unmonitor(ref)
         # One that was in force has fired nothing yet.
         if flush and not was_on:
-            process.mailbox.drop_exits(lambda event: event.ref == ref)
+            process.open_mailbox().drop_exits(lambda event: event.ref == ref)
         return was_on
     target = process.node.names.owner(ref) or ref
     refs = topology.refs(process.pid, target)  # type: ignore[arg-type]
     for each in refs:
         topology.unmonitor(each)
     if flush:
-        process.mailbox.drop_exits(lambda event: event.pid == target)
+        process.open_mailbox().drop_exits(lambda event: event.pid == target)
     return bool(refs)
 
 

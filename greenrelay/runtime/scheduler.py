@@ -3,7 +3,7 @@
 Source: ``docs/architecture.md``, "The run queue".
 
 Theory. A greenlet of a process gets the CPU in one of three ways only: from the hub's callback
-``_drain``, from another process that blocks and hands over (``block``), or from gevent, when the
+``drain``, from another process that blocks and hands over (``block``), or from gevent, when the
 process waits for something of gevent's (a socket, a lock, ``sleep``). The first two take
 processes from ``ready`` and look at their state when they do, so an entry that has become stale
 (its process was woken otherwise, or has ended) does nothing. What can be found there:
@@ -17,19 +17,19 @@ processes from ``ready`` and look at their state when they do, so an entry that 
   whatever it waits for. One that leaves ``block`` by another exception first (gevent.Timeout)
   may wait elsewhere by the time the signal comes, so it is thrown from then on.
 
-A run queue that never returns to the loop starves sockets and timers, so ``_drain`` runs for a
+A run queue that never returns to the loop starves sockets and timers, so ``drain`` runs for a
 slice of 1 ms at most and comes back through a timer of 0 s, between which the loop polls.
 """
 
 from __future__ import annotations
 
 import logging
-from collections import deque
-from time import monotonic
-
-import gevent
+from collections.abc import Callable
+from functools import partial
 
 from greenrelay.errors import ProcessExit
+from greenrelay.runtime import native
+from greenrelay.runtime.run_queue import RunQueue
 from greenrelay.runtime.task import (
     EXITING,
     NEW,
@@ -38,10 +38,10 @@ from greenrelay.runtime.task import (
     RUNNING,
     START,
     THROW,
-    WAITING,
     WAKE,
     Task,
 )
+from greenrelay.runtime.timers import Timers
 from greenrelay.runtime.worker import Crew
 
 SLICE = 0.001
@@ -50,54 +50,34 @@ HAND_OFFS = 16
 log = logging.getLogger("greenrelay.runtime")
 
 
-class Scheduler:
-    """The run queue of one node on one hub."""
+class Scheduler(RunQueue):
+    """The run queue of one node on one hub, and who runs what is in it."""
 
-    __slots__ = ("_budget", "_loop", "_timer", "crew", "hub", "hub_switch", "is_pending", "ready")
+    __slots__ = ("_timer", "crew", "timers")
 
-    def __init__(self, *, recycle_workers: bool = True) -> None:
-        self.hub = gevent.get_hub()
-        self._loop = self.hub.loop
-        self.hub_switch = self.hub.switch
-        self._timer = self._loop.timer(0)
-        self.ready: deque[Task] = deque()
-        self.is_pending = False
-        self._budget = 0
-        self.crew = Crew(self, recycles=recycle_workers)
+    def __init__(self, timers: Timers, *, recycle_workers: bool = True) -> None:
+        super().__init__()
+        self.timers = timers
+        self._timer = self.loop.timer(0)
+        self.crew = Crew(self, recycle_workers)
 
     @property
     def is_busy(self) -> bool:
         """Whether anything is to run that has not run yet."""
         return self.is_pending
 
-    def enqueue(self, task: Task) -> None:
-        """Let ``task`` run soon."""
-        self.ready.append(task)
-        if not self.is_pending:
-            self.arm()
-
-    def arm(self) -> None:
-        """Have the hub look at the run queue soon."""
-        self.is_pending = True
-        self._loop.run_callback(self._drain)
-
-    def block(self, task: Task, state: int = WAITING) -> None:
-        """Give the CPU away until ``task`` is resumed; called in its own greenlet.
+    def block(self, task: Task, state: int) -> None:
+        """Give the CPU away in ``state`` until ``task`` is resumed; called in its own greenlet.
 
         It may be resumed for no reason, so the caller looks again at what it waits for. On return
         the state is RUNNING, or EXITING, whereupon the caller raises.
         """
         task.state = state
-        ready = self.ready
         try:
-            if ready and self._budget:
-                self._budget -= 1
-                other = ready.popleft()
-                if other.state == READY and other.greenlet is not None:
-                    other.state = RUNNING
-                    other.resume()
-                else:
-                    self._hand_over(other)
+            # This frame stays until the task runs again: it must hold nothing of another task.
+            if self.budget and self.ready:
+                self.budget -= 1
+                self._way_to(self.ready.popleft())()
             else:
                 self.hub_switch()
         finally:
@@ -107,49 +87,37 @@ class Scheduler:
                 elif task.signal == WAKE:
                     task.signal = THROW
 
-    def _hand_over(self, other: Task) -> None:
+    def _way_to(self, other: Task) -> Callable[[], object]:
         state = other.state
+        if state == READY and other.greenlet is not None:
+            other.state = RUNNING
+            return other.resume  # type: ignore[no-any-return]
         if state == EXITING and other.signal in (WAKE, THROW):
-            self._interrupt(other)
-            return
+            return self._interruption(other) or self.hub_switch
         if state in (NEW, READY) or (state == EXITING and other.signal == START):
-            if self.crew.hand_over(other):
-                return
+            if self.crew.lend(other):
+                return other.resume  # type: ignore[no-any-return]
             self.ready.appendleft(other)
-        self.hub_switch()
+        return self.hub_switch
 
-    def take_new(self) -> Task | None:
-        """Return the process to run next, if it is a new one and its turn has come."""
+    def drain(self) -> None:
+        """Run what is ready, for one slice; called in the hub."""
         ready = self.ready
-        while ready and self._budget:
-            first = ready[0]
-            state = first.state
-            is_live = state in (NEW, READY) or (state == EXITING and first.signal)
-            if is_live and first.greenlet is not None:
-                return None
-            if is_live:
-                self._budget -= 1
-                return ready.popleft()
-            ready.popleft()
-        return None
-
-    def _drain(self) -> None:
-        ready = self.ready
-        end = monotonic() + SLICE
+        end = native.monotonic() + SLICE
         try:
             while ready:
-                self._budget = HAND_OFFS
+                self.budget = HAND_OFFS
                 try:
                     self._resume(ready.popleft())
                 except Exception:
                     log.exception("the run queue met an error that no process caught")
-                if monotonic() >= end:
+                if native.monotonic() >= end:
                     break
         finally:
             # Also when Ctrl-C strikes here: what is left has to run during the shutdown.
-            self._budget = 0
+            self.budget = 0
             if ready:
-                self._timer.start(self._drain)
+                self._timer.start(self.drain)
             else:
                 self.is_pending = False
 
@@ -159,20 +127,20 @@ class Scheduler:
             task.state = RUNNING
             task.resume()
         elif state in (NEW, READY) or (state == EXITING and task.signal == START):
-            task.start()
+            self.crew.start(task)
         elif state == EXITING and task.signal:
-            self._interrupt(task)
+            interrupt = self._interruption(task)
+            if interrupt is not None:
+                interrupt()
 
-    @staticmethod
-    def _interrupt(task: Task) -> None:
+    def _interruption(self, task: Task) -> Callable[[], object] | None:
         is_ours = task.signal == WAKE
         task.signal = NO_SIGNAL
         if task.greenlet is None or task.greenlet.dead:
-            return
+            return None
         if is_ours:
-            task.resume()
-        else:
-            task.greenlet.throw(ProcessExit(task.exit_reason))
+            return task.resume  # type: ignore[no-any-return]
+        return partial(task.greenlet.throw, ProcessExit(task.exit_reason))
 
     def close(self) -> None:
         """Give the timer back to the loop; nothing is resumed any more."""

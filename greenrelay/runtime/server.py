@@ -22,7 +22,8 @@ from greenrelay.core.events import (
 )
 from greenrelay.core.message import Message
 from greenrelay.core.pid import Pid
-from greenrelay.runtime.function_process import ENDS_PROGRAM, FunctionProcess
+from greenrelay.runtime.crash import ENDS_PROGRAM
+from greenrelay.runtime.function_process import FunctionProcess
 from greenrelay.runtime.task import DEAD, EXITING, NEW, NO_SIGNAL, READY, RUNNING, START, WAITING
 
 if TYPE_CHECKING:
@@ -128,11 +129,12 @@ class RelayTarget(Server):
 class ServerProcess(FunctionProcess):
     """The process of a server; it has a greenlet only while it handles something."""
 
-    __slots__ = ("_server",)
+    __slots__ = ("_cleans_up", "_server")
 
     def __init__(self, node: Node, host: Host, pid: Pid, entry: object) -> None:
-        super().__init__(node, host, pid, entry)
+        FunctionProcess.__init__(self, node, host, pid, entry)
         self._server: Server | None = None
+        self._cleans_up = False
         self.reads_events = True
 
     def run(self) -> None:
@@ -150,19 +152,19 @@ class ServerProcess(FunctionProcess):
             self._rest()
             return
         result = self._clean_up(result)
-        self.node.ended(self, result, error)
+        self.finish(result, error)
         if isinstance(error, ENDS_PROGRAM):
             self.scheduler.hub.handle_system_error(type(error), error)
 
     def end(self, result: Result) -> None:
         """End the server; one that is idle ends at once, after its terminate if it has one."""
         if self.greenlet is not None or self.state in (NEW, EXITING, DEAD):
-            super().end(result)
+            FunctionProcess.end(self, result)
             return
         self.exit_result = result
         self.state = EXITING
-        if not _cleans_up(self._server):
-            self.node.ended(self, result)
+        if not self._cleans_up:
+            self.finish(result)
             return
         self.node.reaper.expect(self)
         self.signal = START
@@ -170,7 +172,7 @@ class ServerProcess(FunctionProcess):
 
     def let_go(self) -> None:
         """Drop what only a live process needs."""
-        super().let_go()
+        FunctionProcess.let_go(self)
         self._server = None
 
     def _activate(self) -> Result | None:
@@ -186,40 +188,46 @@ class ServerProcess(FunctionProcess):
                 return ended
             server = self._server
             assert server is not None
-        take = self.mailbox.take
+        mailbox = self.open_mailbox()
         for _ in range(BATCH):
-            item = take()
+            item = mailbox.take()
             if item is None:
                 return None
-            if not isinstance(item, Message):
-                answer = server.handle_event(item)
-            elif item.reply_to is None:
-                answer = server.handle_message(item)
+            if isinstance(item, Message):
+                answer = self._handle(server, item)
             else:
-                answer = server.handle_call(item)
-                if answer is not REPLY_LATER:
-                    item.reply_to.answer(answer.reply if isinstance(answer, Stop) else answer)
+                answer = server.handle_event(item)
             if answer.__class__ is Stop:
                 return result_of_reason(answer.reason)
             if self.state == EXITING:
                 return self.exit_result
         return None
 
+    def _handle(self, server: Server, message: Message) -> object:
+        slot = message._reply_to
+        if slot is None:
+            return server.handle_message(message)
+        answer = server.handle_call(message)
+        if answer is not REPLY_LATER:
+            slot.answer(answer.reply if isinstance(answer, Stop) else answer)
+        return answer
+
     def _begin(self) -> Result | None:
         function, args, kwargs = self.function, self.args, self.kwargs
-        self.function, self.args, self.kwargs = None, (), {}
+        self.function, self.args, self.kwargs = None, (), None
         assert isinstance(function, type)
         server = function()
         assert isinstance(server, Server)
         self._server = server
-        answer = server.init(*args, **kwargs)
+        self._cleans_up = type(server).terminate is not Server.terminate
+        answer = server.init(*args, **(kwargs or {}))
         return result_of_reason(answer.reason) if isinstance(answer, Stop) else None
 
     def _rest(self) -> None:
         """Give the worker back: until something arrives, or to let others go first."""
         self.greenlet = self.resume = None
-        mailbox = self.mailbox
-        if mailbox.messages or mailbox.events:
+        mailbox = self._mailbox
+        if mailbox is not None and (mailbox.messages or mailbox.events):
             self.state = READY
             self.scheduler.enqueue(self)
         else:
@@ -228,7 +236,7 @@ class ServerProcess(FunctionProcess):
     def _clean_up(self, result: Result) -> Result:
         """Call terminate; what it raises is logged, and the first reason stays."""
         server = self._server
-        if server is None or not _cleans_up(server):
+        if server is None or not self._cleans_up:
             return result
         try:
             server.terminate(result.reason)
@@ -236,7 +244,3 @@ class ServerProcess(FunctionProcess):
             self.result_of(error)
         killed = self.exit_result
         return RESULT_KILLED if killed is not None and killed.reason == KILLED else result
-
-
-def _cleans_up(server: Server | None) -> bool:
-    return server is not None and type(server).terminate is not Server.terminate

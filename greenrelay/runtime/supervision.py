@@ -17,7 +17,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable
 from random import random
-from time import monotonic
 
 from greenrelay.core.events import CLEAN_REASONS, SHUTDOWN, Cancel, Event, Exit, LinkDown
 from greenrelay.core.message import Message
@@ -33,7 +32,8 @@ from greenrelay.core.strategy import (
     in_start_order,
 )
 from greenrelay.durations import parse_duration
-from greenrelay.errors import NodeStopped, ProcessDown, Timeout
+from greenrelay.errors import NodeStopped, Timeout
+from greenrelay.runtime.child_command import Commands
 from greenrelay.runtime.children import Children
 from greenrelay.runtime.current import require_process
 from greenrelay.runtime.member import FIRST_LOOK, Member, answer
@@ -54,9 +54,17 @@ class Supervisor:
     one in reverse; with ``parallel`` those that do not require each other stop together.
     ``board`` is a dictionary the state of each child is written to. Raises ValueError.
 
-    It answers ``call(supervisor, topic, payload)``: ``start_child`` (a Child) with its PID,
-    ``terminate_child`` (an id or PID) with whether it was there, once it has ended, and
-    ``which_children`` with a tuple of ChildInfo.
+    It answers ``call(supervisor, topic, payload)``:
+
+    - ``start_child`` (a Child): its PID. What spawn raises is raised in the caller, and a
+      ValueError if its id is taken or what it requires has not started; then nothing is kept.
+    - ``terminate_child`` (an id or PID): True once it has ended, False if there is none. It comes
+      back by ``restart_child`` only; a ``dynamic`` one is forgotten.
+    - ``restart_child`` (the id of one that is over): its new PID. LookupError if there is none,
+      ValueError if it is alive or comes back by itself.
+    - ``delete_child`` (the id of one that is over): True once it is forgotten, False if there is
+      none. ValueError if it is alive, comes back by itself or is required by another.
+    - ``which_children``: a tuple of ChildInfo. ``count_children``: how many are in each state.
     """
 
     def __init__(
@@ -94,13 +102,16 @@ class _Run:
         process = require_process("Supervisor")
         self.plan = plan
         self.pid = process.pid
+        self.timers = process.node.timers
         self.children = Children(plan, process)
+        self.commands = Commands(self.children)
         self.intensity = Intensity(plan.max_restarts, plan.window)
         self.ending: str | None = None
         self.last_exit: Pid | str | None = None
 
     def run(self) -> None:
         set_options(trap_links=True)
+        self.children.node.supervisors[self.pid] = self.children
         for child in self.plan.children:
             member = self.children.members[child.id] = Member(child, Backoff(child.policy))
             self.children.schedule(member, self.children.now)
@@ -111,19 +122,20 @@ class _Run:
                 self._wait()
                 self._advance()
         finally:
+            self.children.node.supervisors.pop(self.pid, None)
             self.children.let_go()
         exit(self.ending)
 
     def _wait(self) -> None:
         until = self.children.next_time()
         # Never 0, which would not wait: the others have to run.
-        timeout = None if until is None else max(FIRST_LOOK, until - monotonic())
+        timeout = None if until is None else max(FIRST_LOOK, until - self.timers.now())
         try:
             item = receive(timeout=timeout)
         except Timeout:
             return
         if isinstance(item, Message):
-            self._command(item)
+            self.commands.obey(item, self.ending)
         else:
             self._event(item)
 
@@ -150,7 +162,7 @@ class _Run:
     # what may be done now
 
     def _advance(self) -> None:
-        self.children.now = monotonic()
+        self.children.now = self.timers.now()
         self.children.look_around()
         self._start_some()
         self.children.stop_some()
@@ -184,7 +196,7 @@ class _Run:
             return
         if not was_told:
             assert member.started_at is not None
-            self._failed(member, uptime=monotonic() - member.started_at)
+            self._failed(member, uptime=self.timers.now() - member.started_at)
             return
         member.state = ChildState.STOPPED
         log.log(self.children.log_level, "%s: %s stopped (%s)", self.pid, member.child.id, reason)
@@ -211,7 +223,7 @@ class _Run:
             self.children.show(member)
             self.children.forget(member)
             return
-        now = monotonic()
+        now = self.timers.now()
         if self.intensity.is_exceeded_by(now):
             log.error("%s: too many restarts; the last was %s: %s", self.pid, key, reason)
             self._end(TOO_MANY_RESTARTS)
@@ -232,60 +244,3 @@ class _Run:
         elif other.due_at is None:
             return
         self.children.schedule(other, max(other.due_at or 0.0, failed.due_at))
-
-    # commands
-
-    def _command(self, message: Message) -> None:
-        try:
-            if message.topic == "start_child":
-                answer(message, self._start_child(message.payload))
-            elif message.topic == "terminate_child":
-                self._terminate_child(message)
-            elif message.topic == "which_children":
-                answer(message, tuple(member.info() for member in self.children.members.values()))
-            else:
-                raise ValueError(
-                    f"topic {message.topic!r}: a supervisor knows start_child, terminate_child "
-                    "and which_children"
-                )
-        except Exception as error:
-            if message.reply_to is not None:
-                message.reply_to.fail(error)
-            else:
-                log.warning("%s: %s from %s: %s", self.pid, message.topic, message.sender, error)
-
-    def _start_child(self, child: object) -> Pid | None:
-        if not isinstance(child, Child):
-            raise TypeError(f"start_child takes a Child, not {child!r}")
-        if self.ending is not None:
-            raise ProcessDown(self.pid, self.ending)
-        old = self.children.members.get(child.id)
-        if old is not None and (old.pid is not None or old.due_at is not None):
-            raise ValueError(
-                f"child id {child.id!r} is taken by {old.pid or 'one that comes back'}"
-            )
-        if not self.children.has_requirements(child):
-            raise ValueError(f"child {child.id!r} requires {child.requires}: not all have started")
-        member = Member(child, Backoff(child.policy))
-        self.children.start(member)
-        self.children.members.pop(child.id, None)
-        self.children.members[child.id] = member
-        return member.pid
-
-    def _terminate_child(self, message: Message) -> None:
-        key = message.payload
-        member = self.children.by_pid.get(key)  # type: ignore[call-overload]
-        if member is None:
-            member = self.children.members.get(key)  # type: ignore[call-overload]
-        if member is None:
-            answer(message, False)
-            return
-        member.due_at = None
-        if member.pid is not None:
-            self.children.must_stop(member)
-            member.callers.append(message)
-            return
-        member.state = ChildState.STOPPED
-        self.children.show(member)
-        self.children.forget(member)
-        answer(message, True)

@@ -11,13 +11,15 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from greenlet import getcurrent, greenlet
+from greenlet import getcurrent
 
 from greenrelay.core.events import Exit, LinkDown, Result
+from greenrelay.core.topology import Topology
 from greenrelay.runtime.process import Process
-from greenrelay.runtime.task import NEW, NO_SIGNAL, READY, RUNNING, WAITING
+from greenrelay.runtime.scheduler import Scheduler
+from greenrelay.runtime.task import NEW, READY, RUNNING, WAITING, Task
 
 if TYPE_CHECKING:
     from greenrelay.runtime.node import Node
@@ -25,19 +27,15 @@ if TYPE_CHECKING:
 log = logging.getLogger("greenrelay.runtime")
 
 
-class Supervisor:
+class Supervisor(Task):
     """The supervisor greenlet of one node; it is a task of the run queue like any process."""
 
-    __slots__ = ("_endings", "_node", "exit_reason", "greenlet", "resume", "signal", "state")
+    __slots__ = ("_endings", "_node")
 
     def __init__(self, node: Node) -> None:
+        super().__init__(NEW)
         self._node = node
         self._endings: deque[tuple[Process, Result, BaseException | None]] = deque()
-        self.state = NEW
-        self.signal = NO_SIGNAL
-        self.greenlet: greenlet | None = None
-        self.resume: Any = None
-        self.exit_reason = ""
 
     def __len__(self) -> int:
         return len(self._endings)
@@ -50,10 +48,6 @@ class Supervisor:
             self._node.scheduler.enqueue(self)
         elif self.state == NEW and len(self._endings) == 1:
             self._node.scheduler.enqueue(self)
-
-    def start(self) -> None:
-        """Run in a worker; called in the hub."""
-        self._node.scheduler.crew.start(self)
 
     def stop(self) -> None:
         """End the greenlet; it must have nothing left to do."""
@@ -76,6 +70,7 @@ class Supervisor:
 
     def _work(self) -> None:
         endings = self._endings
+        scheduler: Scheduler = self._node.scheduler
         while True:
             while endings:
                 process, result, error = endings.popleft()
@@ -84,29 +79,33 @@ class Supervisor:
                 except Exception:
                     log.exception("%s: telling its ending failed", process.pid)
                 process = error = None  # type: ignore[assignment]
-            self._node.scheduler.block(self)
+            scheduler.block(self, WAITING)
 
     def _tell(self, process: Process, result: Result, error: BaseException | None) -> None:
-        node = self._node
         pid = process.pid
-        node.names.release(pid)
-        node.groups.ended(pid)
+        table = process.table
+        topology: Topology = self._node.topology
+        fired, linked = topology.ended(pid)
+        if process.waiters is not None:
+            self._tell_waiters(process, result, error)
+        for ref in fired:
+            watcher = table.get(ref.watcher)
+            if watcher is not None:
+                _deliver(watcher, Exit(pid, result, ref))
+        if linked and not result.is_normal:
+            for other in linked:
+                peer = table.get(other)
+                if peer is not None:
+                    _deliver(peer, LinkDown(pid, result))
+
+    @staticmethod
+    def _tell_waiters(process: Process, result: Result, error: BaseException | None) -> None:
         waiters, process.waiters = process.waiters, None
-        fired, linked = node.topology.ended(pid)
         for waiter in waiters or ():
             try:
                 waiter.down(result, error)
             except Exception:
-                log.exception("%s: telling who waited for it failed", pid)
-        for ref in fired:
-            watcher = node.processes.get(ref.watcher)
-            if watcher is not None:
-                _deliver(watcher, Exit(pid, result, ref))
-        if not result.is_normal:
-            for other in linked:
-                peer = node.processes.get(other)
-                if peer is not None:
-                    _deliver(peer, LinkDown(pid, result))
+                log.exception("%s: telling who waited for it failed", process.pid)
 
 
 def _deliver(process: Process, event: Exit | LinkDown) -> None:

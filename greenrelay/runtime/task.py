@@ -5,7 +5,7 @@ Source: ``docs/architecture.md``, "The run queue".
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Any
 
 from greenlet import greenlet
 
@@ -14,20 +14,22 @@ STATE_NAMES = ("new", "running", "waiting", "waiting for a reply", "ready", "exi
 NO_SIGNAL, WAKE, THROW, START = range(4)
 
 
-class Task(Protocol):
-    """What the run queue runs."""
+class Task:
+    """What the run queue runs; ``resume`` is the switch of its greenlet, while it has one."""
 
-    state: int
-    signal: int
-    greenlet: greenlet | None
-    resume: Any
+    __slots__ = ("greenlet", "resume", "signal", "state")
+
+    def __init__(self, state: int) -> None:
+        self.state = state
+        self.signal = NO_SIGNAL
+        self.greenlet: greenlet | None = None
+        self.resume: Any = None
 
     @property
     def exit_reason(self) -> str:
-        """Why it has to end."""
-
-    def start(self) -> None:
-        """Start the task in a greenlet of its own; called in the hub."""
+        """Why it has to end; "" as long as nobody told it to."""
+        return ""
 
     def run(self) -> None:
         """Do the work, in the greenlet; raises nothing."""
+        raise AssertionError("a kind of task says what it does")

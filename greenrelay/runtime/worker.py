@@ -14,15 +14,13 @@ run queue resumes a worker by ``resume``, its bound ``switch``, which is one obj
 from __future__ import annotations
 
 from sys import getrefcount
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from weakref import getweakrefcount
 
 from greenlet import getcurrent, greenlet
 
+from greenrelay.runtime.run_queue import RunQueue
 from greenrelay.runtime.task import Task
-
-if TYPE_CHECKING:
-    from greenrelay.runtime.scheduler import Scheduler
 
 MAX_PARKED = 256
 
@@ -36,12 +34,12 @@ class Worker(greenlet):
 
 
 class Crew:
-    """The workers of one scheduler; ``recycles`` False starts a greenlet for each process."""
+    """The workers of one run queue; ``recycles`` False starts a greenlet for each process."""
 
-    __slots__ = ("_parked", "_recycles", "_scheduler")
+    __slots__ = ("_parked", "_queue", "_recycles")
 
-    def __init__(self, scheduler: Scheduler, *, recycles: bool = True) -> None:
-        self._scheduler = scheduler
+    def __init__(self, queue: RunQueue, recycles: bool) -> None:
+        self._queue = queue
         self._parked: list[Worker] = []
         self._recycles = recycles
 
@@ -50,69 +48,57 @@ class Crew:
 
     def start(self, process: Task) -> None:
         """Run ``process`` in a worker; called in the hub."""
-        worker = self._take_parked()
-        if worker is None:
-            worker = Worker(self._work, self._scheduler.hub)
-            worker.resume = worker.switch
-        self._give(worker, process)
+        if self.lend(process):
+            process.resume()
+            return
+        worker = Worker(self._work, self._queue.hub)
+        worker.resume = worker.switch
+        _give(worker, process)
         # No reference to the worker may stay in this frame: see the module.
         del worker
         process.resume()
 
-    def hand_over(self, process: Task) -> bool:
-        """Switch to ``process``, in a worker that has been started; False when there is none."""
-        worker = self._take_parked()
-        if worker is None:
-            return False
-        self._give(worker, process)
-        del worker
-        process.resume()
-        return True
-
-    def _take_parked(self) -> Worker | None:
+    def lend(self, process: Task) -> bool:
+        """Give ``process`` a worker that has been started; False when there is none."""
         parked = self._parked
         while parked:
             worker = parked.pop()
             # Somebody may have found it, in the garbage collector's lists say, and killed it.
             if not worker.dead:
-                return worker
-        return None
-
-    @staticmethod
-    def _give(worker: Worker, process: Task) -> None:
-        worker.greenrelay_process = process
-        process.greenlet = worker
-        process.resume = worker.resume
+                _give(worker, process)
+                return True
+        return False
 
     def _work(self) -> None:
-        worker = getcurrent()
-        assert isinstance(worker, Worker)
-        scheduler = self._scheduler
+        worker: Any = getcurrent()
+        queue = self._queue
         # Without the reference of its process, which is gone when it is counted again.
         alone = getrefcount(worker) - 1
         while True:
-            process = worker.greenrelay_process
-            assert process is not None
+            process: Task = worker.greenrelay_process
             process.run()
-            worker.greenrelay_process = process = None
-            if (
-                getrefcount(worker) > alone
-                or getweakrefcount(worker)
-                or not self._recycles
-                or worker.gr_context is not None
-            ):
+            worker.greenrelay_process = None
+            del process
+            is_held = getrefcount(worker) > alone
+            if is_held or not self._may_go_on(worker):
                 break
-            process = scheduler.take_new()
-            if process is not None:
-                self._give(worker, process)
+            new = queue.take_new()
+            if new is not None:
+                _give(worker, new)
+                del new
                 continue
             if len(self._parked) >= MAX_PARKED:
                 break
             self._parked.append(worker)
-            scheduler.hub_switch()
+            queue.hub_switch()
             if worker.greenrelay_process is None:
                 break
         worker.resume = None
+
+    def _may_go_on(self, worker: greenlet) -> bool:
+        if not self._recycles or getweakrefcount(worker):
+            return False
+        return worker.gr_context is None
 
     def close(self) -> None:
         """End the parked workers."""
@@ -121,3 +107,9 @@ class Crew:
             worker.parent = getcurrent()
             worker.switch()
         self._parked.clear()
+
+
+def _give(worker: Any, process: Task) -> None:
+    worker.greenrelay_process = process
+    process.greenlet = worker
+    process.resume = worker.resume

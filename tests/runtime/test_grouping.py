@@ -27,7 +27,7 @@ class Picky(Process):
 
 @pytest.fixture
 def picky(node: gr.Node) -> Picky:
-    host = node.host(None)
+    host = node.take_place(None)
     return Picky(node, host, node.new_pid(host), "picky")
 
 
@@ -42,7 +42,7 @@ def test_the_others_get_it_and_the_sender_hears_why(
         probe.do(gr.broadcast, "room", "news")
 
     assert_receive(probe, topic="news")
-    node.ended(picky, gr.Result())
+    picky.finish(gr.Result())
 
 
 def test_from_another_thread_it_is_logged(
@@ -58,4 +58,4 @@ def test_from_another_thread_it_is_logged(
         wait_for(lambda: "was lost for some" in caplog.text)
 
     thread.join()
-    node.ended(picky, gr.Result())
+    picky.finish(gr.Result())

@@ -213,15 +213,17 @@ def test_events_and_relay_messages_pass_a_full_inbox(node: gr.Node, probe: Probe
 def test_a_room_callback_that_raises_hurts_nobody(
     node: gr.Node, caplog: pytest.LogCaptureFixture
 ) -> None:
-    pid = node.spawn(gr.receive)
+    _, pid = fill(node, "refuse")
     process = node.processes[pid]
+    for topic in ("one", "two"):
+        node.send(pid, topic)
 
     def bad() -> None:
         raise ValueError("bad callback")
 
     process.when_room(bad)
     node.terminate(pid)
-    process.when_room(lambda: None)
+    settle(node)
 
     assert "bad callback" in caplog.text
     assert pid not in node.processes

@@ -17,10 +17,11 @@ from typing import Any
 import gevent
 import pytest
 from gevent.event import Event as Flag
+from greenlet import getcurrent
 
 import greenrelay as gr
 from greenrelay.runtime.process import Process
-from greenrelay.runtime.scheduler import Scheduler
+from greenrelay.runtime.task import READY, Task
 from greenrelay.runtime.timers import Timers
 from greenrelay.runtime.waiter import Waiter
 from tests.probe import Probe, assert_nothing, assert_receive, settle, wait_for
@@ -266,41 +267,36 @@ class TestOtherWorlds:
         assert out == "tidied\ninterrupted 0\n"
 
 
+def raising_task(error: BaseException) -> Task:
+    """A task that raises in the run queue itself, when it is to be resumed."""
+
+    def resume() -> None:
+        raise error
+
+    task = Task(READY)
+    task.greenlet = getcurrent()
+    task.resume = resume
+    return task
+
+
 class TestScheduler:
     def test_ctrl_c_in_the_run_queue_itself_does_not_stop_it(
-        self, node: gr.Node, probe: Probe, monkeypatch: pytest.MonkeyPatch
+        self, node: gr.Node, probe: Probe
     ) -> None:
-        real = Scheduler._resume
-
-        def strike(self: Scheduler, task: Any) -> None:
-            monkeypatch.setattr(Scheduler, "_resume", real)
-            raise KeyboardInterrupt
-
         settle(node)
-        lost = node.spawn(wait)
+        node.scheduler.enqueue(raising_task(KeyboardInterrupt()))
         kept = node.spawn(lambda: gr.send(probe.pid, "ran"))
-        monkeypatch.setattr(Scheduler, "_resume", strike)
+
         with pytest.raises(KeyboardInterrupt):
             gevent.sleep(5)
 
         assert assert_receive(probe).sender == kept
-        node.terminate(lost)
 
     def test_an_error_in_the_run_queue_is_logged_and_the_others_run(
         self, node: gr.Node, probe: Probe, caplog: pytest.LogCaptureFixture
     ) -> None:
-        class Bad:
-            state, signal, exit_reason = 0, 0, ""
-            greenlet: Any = None
-            resume: Any = None
-
-            def run(self) -> None:
-                raise AssertionError("it never starts")
-
-            def start(self) -> None:
-                raise ValueError("bad task")
-
-        node.scheduler.enqueue(Bad())
+        settle(node)
+        node.scheduler.enqueue(raising_task(ValueError("bad task")))
         node.spawn(lambda: gr.send(probe.pid, "ran"))
 
         assert assert_receive(probe).topic == "ran"
@@ -368,7 +364,7 @@ class TestReaper:
         reasons = [assert_receive(probe, kind="EXIT").result.reason for _ in range(20)]
         assert reasons == ["boom"] * 20
         assert cleaned == [True] * 20
-        assert node.host(None).count == 1
+        assert node.take_place(None).count == 1
 
     def test_it_keeps_nothing_of_who_has_ended(self, node: gr.Node) -> None:
         for _ in range(100):
@@ -394,10 +390,10 @@ class TestReaper:
         node.terminate(child, "boom")
 
         assert assert_receive(probe, kind="EXIT").result.reason == "boom"
-        assert node.host(None).count == 1
+        assert node.take_place(None).count == 1
         release.set()
         settle(node)
-        assert node.host(None).count == 1
+        assert node.take_place(None).count == 1
         assert_nothing(probe)
         assert "did not end within 0.001 s of being told to (boom)" in caplog.text
 
@@ -595,8 +591,8 @@ class TestWaiters:
 
         assert assert_receive(probe, kind="EXIT").pid == child
         assert "bad kind" in caplog.text
-        node.ended(bad, gr.Result())
-        node.ended(bad, gr.Result())
+        bad.finish(gr.Result())
+        bad.finish(gr.Result())
         assert place.count == 1
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -10,6 +12,7 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
 import greenrelay as gr
+from greenrelay.core import message
 from greenrelay.core.events import RESULT_NORMAL, Exit, LinkDown, result_of_reason
 from greenrelay.core.names import Names
 from greenrelay.core.topology import Topology
@@ -20,6 +23,7 @@ from tests.runtime.test_lifecycle_model import LifecycleMachine
 
 Patch = Callable[[pytest.MonkeyPatch], None]
 MUTANTS: list[Patch] = []
+IS_COMPILED = not str(message.__file__).endswith(".py")
 
 
 def mutant(function: Patch) -> Patch:
@@ -161,6 +165,7 @@ def trapping_is_looked_at_when_the_link_is_made(patch: pytest.MonkeyPatch) -> No
     patch.setattr(FunctionProcess, "deliver_event", deliver_event)
 
 
+@pytest.mark.skipif(IS_COMPILED, reason="compiled classes cannot be broken: the test below does it")
 @pytest.mark.parametrize("break_a_rule", MUTANTS, ids=lambda each: each.__name__)
 def test_the_model_finds(break_a_rule: Patch, monkeypatch: pytest.MonkeyPatch) -> None:
     break_a_rule(monkeypatch)
@@ -178,3 +183,13 @@ def test_the_model_finds(break_a_rule: Patch, monkeypatch: pytest.MonkeyPatch) -
     with pytest.raises(BaseException):  # noqa: B017, PT011 - whatever the model stumbles over
         run_state_machine_as_test(LifecycleMachine, settings=quick)
     monkeypatch.undo()
+
+
+@pytest.mark.skipif(not IS_COMPILED, reason="the test above has just done it")
+def test_the_model_finds_them_in_the_source_of_compiled_code() -> None:
+    command = [sys.executable, "-m", "pytest", "-p", "tests.pure", __file__]
+
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+
+    assert done.returncode == 0, done.stdout
+    assert f"{len(MUTANTS)} passed" in done.stdout

@@ -11,7 +11,7 @@ import greenrelay as gr
 from greenrelay.boot import read
 from greenrelay.extension import create_app
 from greenrelay.http.state import state_of
-from greenrelay.runtime.service import services
+from greenrelay.runtime.service import services, start_services
 from tests.probe import Probe, assert_receive, wait_for
 
 SERVICES = f"""
@@ -95,3 +95,30 @@ def test_failures_within_the_window_end_the_supervisor(probe: Probe) -> None:
 
     result = assert_receive(probe, kind="EXIT", timeout=5).result
     assert (result.reason, result.is_normal) == ("too_many_restarts", False)
+
+
+def test_services_that_do_not_require_each_other_start_and_stop_in_parallel(
+    node: gr.Node, probe: Probe
+) -> None:
+    """start in dependency order, in parallel where nothing forbids it; stop in reverse."""
+
+    def slow(key: str) -> None:
+        gr.call(probe.pid, "may I start?", key, timeout=None)
+        gr.events().receive()
+        gr.call(probe.pid, "may I stop?", key, timeout=None)
+
+    def ask_two(topic: str) -> list[gr.Message]:
+        questions = [assert_receive(probe, topic=topic) for _ in range(2)]
+        assert sorted(question.payload for question in questions) == ["one", "two"]
+        return questions
+
+    supervisor = start_services(node, [gr.Child(key, slow, args=(key,)) for key in ("one", "two")])
+    for question in ask_two("may I start?"):
+        probe.do(gr.reply, question)
+    wait_for(lambda: states(node) == [("one", "running"), ("two", "running")])
+
+    gr.cancel(supervisor)
+
+    for question in ask_two("may I stop?"):
+        probe.do(gr.reply, question)
+    wait_for(lambda: supervisor not in node.processes)

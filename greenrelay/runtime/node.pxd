@@ -1,0 +1,42 @@
+cimport cython
+from greenrelay.core.topology cimport Topology
+from greenrelay.runtime.function_process cimport FunctionProcess
+from greenrelay.runtime.home cimport Home
+from greenrelay.runtime.host cimport Host
+from greenrelay.runtime.process cimport Process
+from greenrelay.runtime.server cimport ServerProcess
+
+
+cdef class Node(Home):
+    cdef public object name
+    cdef public double grace
+    cdef public object entries
+    cdef public dict hosts
+    cdef public object default_host
+    cdef public dict processes
+    cdef public object names
+    cdef public object groups
+    cdef public Topology topology
+    cdef public object supervisor
+    cdef public Py_ssize_t _number
+    cdef public object reaper
+    cdef public set supervised
+    cdef public dict supervisors
+    cdef public dict services
+    cdef public bint debug
+    cdef public object idle
+
+    @cython.locals(process=FunctionProcess, place=Host)
+    cpdef FunctionProcess spawn_process(
+        self, entry, tuple args, dict kwargs, host=*, name=*, context=*
+    )
+    @cython.locals(place=Host)
+    cpdef Host take_place(self, host_id)
+    cpdef new_pid(self, Host host)
+    cpdef admit(self, Process process)
+    cpdef is_empty(self)
+    @cython.locals(process=Process)
+    cpdef bint route(self, dest, topic, payload=*, sender=*, context=*, slot=*) except -1
+    cpdef Process find(self, dest)
+    cpdef monitor(self, Process watcher, dest)
+    cpdef link(self, Process one, Process other)

@@ -1,0 +1,67 @@
+"""Compiles the modules on the path of each message; without a compiler they run as Python.
+
+All else about the package is in ``setup.cfg``.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from setuptools import Extension, setup
+
+COMPILED = (
+    "core.message",
+    "core.events",
+    "core.topology",
+    "runtime.task",
+    "runtime.run_queue",
+    "runtime.worker",
+    "runtime.timers",
+    "runtime.scheduler",
+    "runtime.inbox",
+    "runtime.waiter",
+    "runtime.host",
+    "runtime.process",
+    "runtime.function_process",
+    "runtime.channel",
+    "runtime.current",
+    "runtime.reaper",
+    "runtime.supervisor",
+    "runtime.server",
+    "runtime.home",
+    "runtime.node",
+    "runtime.messaging",
+)
+
+
+def extensions() -> list[Extension]:
+    """Return what to compile; nothing where GREENRELAY_PURE_PYTHON is set or Cython is missing."""
+    if os.environ.get("GREENRELAY_PURE_PYTHON"):
+        return []
+    try:
+        import greenlet
+        from Cython.Build import cythonize
+    except ImportError:
+        return []
+    modules = [
+        Extension(
+            f"greenrelay.{name}",
+            [str(Path("greenrelay", *name.split(".")).with_suffix(".py"))],
+            include_dirs=[str(Path(greenlet.__file__).parent.parent)],
+            optional=True,
+        )
+        for name in COMPILED
+    ]
+    return cythonize(
+        modules,
+        build_dir="build/cython",
+        compiler_directives={
+            "language_level": 3,
+            "annotation_typing": False,
+            "binding": True,
+        },
+    )
+
+
+setup(ext_modules=extensions())

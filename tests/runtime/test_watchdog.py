@@ -1,0 +1,246 @@
+"""The watchdog. Source: Operations, "Blocking code"."""
+
+from __future__ import annotations
+
+import logging
+import os
+import subprocess
+import sys
+import textwrap
+import threading
+from collections.abc import Iterator
+from time import monotonic
+
+import gevent
+import pytest
+
+import greenrelay as gr
+from greenrelay.runtime.watchdog import Watchdog
+from tests.probe import Probe, assert_receive, settle, wait_for
+
+SHORT = 0.02
+LONGEST = 10.0
+
+
+class Reports(logging.Handler):
+    """What was logged as a warning; ``is_there`` may be waited for in a thread."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.texts: list[str] = []
+        self.is_there = threading.Event()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.texts.append(record.getMessage())
+        self.is_there.set()
+
+
+@pytest.fixture
+def reports() -> Iterator[Reports]:
+    handler = Reports()
+    logger = logging.getLogger("greenrelay.runtime")
+    logger.addHandler(handler)
+    yield handler
+    logger.removeHandler(handler)
+
+
+@pytest.fixture
+def watchdog(node: gr.Node, reports: Reports) -> Iterator[Watchdog]:
+    dog = Watchdog(node, SHORT)
+    dog.start()
+    yield dog
+    dog.close()
+
+
+def spin_until_reported(reports: Reports, count: int = 1) -> None:
+    end = monotonic() + LONGEST
+    while len(reports.texts) < count and monotonic() < end:
+        pass
+
+
+def wait() -> None:
+    gr.receive()
+
+
+class Idle(gr.Server):
+    """Does nothing."""
+
+
+def test_who_spins_is_named_with_entry_and_stack(
+    node: gr.Node, probe: Probe, watchdog: Watchdog, reports: Reports
+) -> None:
+    """A watchdog names the process, entry and stack that kept the hub busy."""
+    others = [node.spawn(entry) for entry in (wait, gevent.sleep, Idle)]
+    node.spawn(gevent.sleep, 0)
+    settle(node)
+    reports.texts.clear()
+
+    pid = probe.do(gr.spawn_monitored, spin_until_reported, reports)
+    assert assert_receive(probe, kind="EXIT", timeout=LONGEST).pid == pid
+
+    (text,) = reports.texts
+    assert text.startswith(f"{pid} ({__name__}:spin_until_reported) has kept the hub busy for ")
+    assert f"(allowed: {SHORT} s)" in text
+    assert "in spin_until_reported" in text
+    for other in others:
+        node.terminate(other)
+
+
+def test_who_blocks_without_gevent_is_reported_while_it_blocks(
+    probe: Probe, watchdog: Watchdog, reports: Reports
+) -> None:
+    probe.do(gr.spawn_monitored, reports.is_there.wait, LONGEST)
+
+    assert assert_receive(probe, kind="EXIT", timeout=LONGEST).result.value is True
+    assert "in wait" in reports.texts[0]
+
+
+def test_13_who_swallows_its_ending_and_spins_is_reported(
+    node: gr.Node, probe: Probe, watchdog: Watchdog, reports: Reports
+) -> None:
+    """13 swallow and spin: the watchdog reports."""
+
+    def stubborn() -> None:
+        try:
+            gr.receive()
+        except BaseException:
+            spin_until_reported(reports)
+
+    pid = probe.do(gr.spawn_monitored, stubborn)
+    settle(node)
+    reports.texts.clear()
+    node.terminate(pid, "boom")
+
+    assert assert_receive(probe, kind="EXIT", timeout=LONGEST).result.reason == "boom"
+    assert reports.texts[0].startswith(f"{pid} (")
+
+
+def test_one_stall_is_reported_once_and_the_next_again(
+    probe: Probe, watchdog: Watchdog, reports: Reports
+) -> None:
+    def spin() -> None:
+        spin_until_reported(reports, len(reports.texts) + 1)
+        end = monotonic() + 5 * SHORT
+        while monotonic() < end:
+            pass
+
+    for _ in range(2):
+        reports.texts.clear()
+        pid = probe.do(gr.spawn_monitored, spin)
+        assert_receive(probe, kind="EXIT", timeout=LONGEST)
+        assert [text.startswith(f"{pid} (") for text in reports.texts] == [True]
+
+
+def test_a_callback_of_the_hub_is_code_of_no_process(
+    node: gr.Node, probe: Probe, watchdog: Watchdog, reports: Reports
+) -> None:
+    settle(node)
+    reports.texts.clear()
+
+    gevent.get_hub().loop.run_callback(spin_until_reported, reports)
+    wait_for(lambda: reports.texts, timeout=LONGEST)
+
+    assert reports.texts[0].startswith("code of no process has kept the hub busy for ")
+    assert "in spin_until_reported" in reports.texts[0]
+
+
+def test_an_idle_hub_is_no_stall(node: gr.Node, probe: Probe, reports: Reports) -> None:
+    dog = Watchdog(node, "500ms")
+    dog.start()
+
+    gevent.sleep(0.8)
+
+    dog.close()
+    assert reports.texts == []
+
+
+def test_a_node_without_processes_keeps_nobody_waiting(
+    node: gr.Node, watchdog: Watchdog, reports: Reports
+) -> None:
+    end = monotonic() + 10 * SHORT
+    while monotonic() < end:
+        pass
+
+    watchdog.close()
+    assert reports.texts == []
+
+
+def test_a_closed_one_says_nothing_and_can_start_again(
+    node: gr.Node, probe: Probe, watchdog: Watchdog, reports: Reports
+) -> None:
+    before = threading.active_count()
+    watchdog.close()
+    watchdog.close()
+    assert not watchdog.is_running
+    reports.texts.clear()
+
+    end = monotonic() + 10 * SHORT
+    while monotonic() < end:
+        pass
+    assert reports.texts == []
+    assert threading.active_count() <= before
+
+    watchdog.start()
+    watchdog.start()
+    assert watchdog.is_running
+    spin_until_reported(reports)
+    assert reports.texts[0].startswith("code of no process")
+
+
+def test_the_child_of_a_fork_has_none_until_it_starts_one(watchdog: Watchdog) -> None:
+    child = os.fork()
+    if not child:
+        was_running = watchdog.is_running
+        watchdog.close()
+        os._exit(was_running)
+
+    assert os.waitpid(child, 0)[1] == 0
+    assert watchdog.is_running
+
+
+@pytest.mark.parametrize("threshold", [0, -1, "0s", "soon"])
+def test_a_threshold_that_makes_no_sense_is_refused(node: gr.Node, threshold: object) -> None:
+    with pytest.raises(ValueError, match=r"0|soon|-1"):
+        Watchdog(node, threshold)  # type: ignore[arg-type]
+
+
+def test_it_works_in_a_patched_interpreter() -> None:
+    script = """
+        from gevent import monkey
+        monkey.patch_all()
+        import gevent, logging, re, greenrelay as gr
+        from greenrelay.runtime.watchdog import Watchdog
+
+        texts = []
+        handler = logging.Handler()
+        handler.emit = lambda record: texts.append(record.getMessage())
+        logging.getLogger("greenrelay.runtime").addHandler(handler)
+
+        def in_python():
+            while not texts:
+                pass
+
+        def in_c():
+            # Backtracks for long, and holds the interpreter's lock all the while.
+            re.match("(a*)*b", "a" * 24)
+
+        with gr.Node() as node:
+            dog = Watchdog(node, 0.02)
+            dog.start()
+            for entry in (in_python, in_c):
+                texts.clear()
+                node.run(entry)
+                gevent.sleep(0.05)
+                print(len(texts), entry.__name__ in texts[0].split("busy")[0])
+            dog.close()
+    """
+
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", textwrap.dedent(script)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+    assert done.stderr == ""
+    assert done.stdout == "1 True\n1 True\n"

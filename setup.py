@@ -11,6 +11,7 @@ from pathlib import Path
 from setuptools import Extension, setup
 
 COMPILED = (
+    "core.fifo",
     "core.message",
     "core.events",
     "core.topology",
@@ -60,6 +61,7 @@ def extensions() -> list[Extension]:
             "language_level": 3,
             "annotation_typing": False,
             "binding": True,
+            "wraparound": False,
         },
     )
 

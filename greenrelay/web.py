@@ -1,4 +1,4 @@
-"""greenrelay in Flask. See ``docs/http.md`` and ``docs/websocket-relay.md``."""
+"""greenrelay in Flask. See ``docs/guide/configuration.md`` and ``docs/websocket-relay.md``."""
 
 from __future__ import annotations
 

@@ -3,7 +3,7 @@ from greenrelay.core cimport native
 
 
 @cython.final
-@cython.freelist(256)
+@cython.freelist(4096)
 cdef class Message:
     cdef object _topic
     cdef object _payload

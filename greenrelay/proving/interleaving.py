@@ -7,17 +7,17 @@ many. Here chance answers it, and the seed makes it answer the same way again.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Iterable
 from random import Random
 
+from greenrelay.core.fifo import Fifo
 from greenrelay.runtime.node import Node
 from greenrelay.runtime.task import Task
 
 SEEDS = range(100)
 
 
-class ShuffledQueue(deque[Task]):
+class ShuffledQueue(Fifo):
     """A run queue whose first entry is any of its entries.
 
     Looking at ``[0]`` settles which one; ``popleft`` takes that one.
@@ -28,16 +28,18 @@ class ShuffledQueue(deque[Task]):
         self._random = random
         self._is_settled = False
 
-    def __getitem__(self, index: int) -> Task:  # type: ignore[override]  # a deque has no slices
+    def __getitem__(self, index: int) -> Task:
         if index == 0:
             self._settle_first()
-        return super().__getitem__(index)
+        found: Task = super().__getitem__(index)
+        return found
 
     def popleft(self) -> Task:
         """Take one of the entries."""
         self._settle_first()
         self._is_settled = False
-        return super().popleft()
+        taken: Task = super().popleft()
+        return taken
 
     def appendleft(self, task: Task) -> None:
         """Put an entry back; it is no more likely to be the next than any other."""

@@ -1,4 +1,5 @@
 cimport cython
+from greenrelay.core.fifo cimport Fifo
 from greenrelay.runtime.function_process cimport FunctionProcess
 from greenrelay.runtime.inbox cimport Mailbox
 

@@ -5,7 +5,6 @@ Source: Processes. The states and who may move a process between them are in ``s
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +18,7 @@ from greenrelay.core.events import (
     LinkDown,
     Result,
 )
+from greenrelay.core.fifo import Fifo
 from greenrelay.core.message import Message
 from greenrelay.core.pid import Pid
 from greenrelay.errors import InboxFull, NotInProcess, ProcessExit, ProcessUpgrade, Timeout
@@ -107,7 +107,7 @@ class FunctionProcess(Process):
             mailbox = self._mailbox = Mailbox(self.host.inbox_limit, self.no_messages())
         return mailbox
 
-    def no_messages(self) -> deque[Message] | None:
+    def no_messages(self) -> Fifo | None:
         """Return what keeps its unread messages, in debug mode one that looks at payloads."""
         return CheckedMessages(self.pid) if self.node.debug else None
 

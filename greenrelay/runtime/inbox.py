@@ -2,10 +2,10 @@
 
 Source: Processes, "Functions", rows inbox, receive and events.
 
-Theory. Messages and lifecycle events sit in a deque each, since most readers want one kind only.
+Theory. Messages and lifecycle events sit in a queue each, since most readers want one kind only.
 The order between the two is kept by a mark: an event notes how many messages had arrived before
 it, and the mailbox knows how many it has handed out. An event is next when that many are out.
-A deque is made with the first thing it has to hold.
+A queue is made with the first thing it has to hold.
 """
 
 from __future__ import annotations
@@ -16,14 +16,15 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from greenrelay.core.events import Cancel, Event, Exit
+from greenrelay.core.fifo import Fifo
 from greenrelay.core.message import Message
 
 if TYPE_CHECKING:
     from greenrelay.runtime.listening import Channels
 
 Item = Message | Event
-# Stands for an empty deque, which takes seven times as much as the rest of a mailbox.
-NOTHING: deque[Message] = deque(maxlen=0)
+# Stands for the messages of a mailbox that never got any.
+NOTHING = Fifo()
 log = logging.getLogger("greenrelay.runtime")
 
 
@@ -42,9 +43,9 @@ class Mailbox:
         "room_waiters",
     )
 
-    def __init__(self, limit: int, messages: deque[Message] | None = None) -> None:
+    def __init__(self, limit: int, messages: Fifo | None = None) -> None:
         self.limit = limit
-        self.messages: deque[Message] = NOTHING if messages is None else messages
+        self.messages = NOTHING if messages is None else messages
         self.events: deque[tuple[int, Event]] | None = None
         self.arrived = 0
         self.dropped = 0
@@ -59,7 +60,7 @@ class Mailbox:
         """Append a message, whatever the limit."""
         messages = self.messages
         if messages is NOTHING:
-            messages = self.messages = deque()
+            messages = self.messages = Fifo()
         messages.append(message)
         self.arrived += 1
         depth = len(messages)
@@ -69,7 +70,7 @@ class Mailbox:
     def replace(self, messages: list[Message]) -> None:
         """Have these messages instead of what is unread; the new ones among them have arrived."""
         self.arrived += len(messages) - len(self.messages)
-        self.messages = deque(messages)
+        self.messages = Fifo(messages)
         self._deepest = max(self._deepest, len(messages))
 
     @property
@@ -123,10 +124,14 @@ class Mailbox:
             self.cancels -= 1
         return event
 
-    def take_topic(self, topics: tuple[str, ...]) -> Message | None:
-        """Return the first message with one of ``topics``; the rest stay in order."""
+    def take_topic(self, topics: tuple[str, ...], since: int = 0) -> Message | None:
+        """Return the first message with one of ``topics``; the rest stay in order.
+
+        The messages that had arrived when ``arrived`` was ``since`` are known to have none.
+        """
         messages = self.messages
-        for index, message in enumerate(messages):
+        for index in range(max(0, len(messages) - (self.arrived - since)), len(messages)):
+            message: Message = messages[index]
             if message.topic in topics:
                 del messages[index]
                 self._close_gap(self.arrived - len(messages) - 1 + index)

@@ -13,6 +13,7 @@ from heapq import merge
 from math import inf
 
 from greenrelay.core.events import Cancel
+from greenrelay.core.fifo import Fifo
 from greenrelay.core.message import Message, check_topic
 from greenrelay.runtime.channel import Inbox
 from greenrelay.runtime.current import require_process
@@ -62,9 +63,7 @@ class TopicBox(Mailbox):
 
     __slots__ = ("_all", "_owner", "marks")
 
-    def __init__(
-        self, owner: Mailbox, channels: Channels, messages: deque[Message] | None = None
-    ) -> None:
+    def __init__(self, owner: Mailbox, channels: Channels, messages: Fifo | None = None) -> None:
         super().__init__(owner.limit, messages)
         self._owner = owner
         self._all = channels

@@ -335,8 +335,16 @@ def _next(process: FunctionProcess | None, timeout: Duration | None) -> Message 
 def _next_of(topics: tuple[str, ...], timeout: Duration | None) -> Message:
     process = require_process("receive")
     mailbox = process.open_mailbox()
+    looked_at = 0
+
+    def take() -> Message | None:
+        nonlocal looked_at
+        found = mailbox.take_topic(topics, looked_at)
+        looked_at = mailbox.arrived
+        return found
+
     what = f"receive{topics!r}"
-    item: Message = process.await_item(lambda: mailbox.take_topic(topics), _seconds(timeout), what)
+    item: Message = process.await_item(take, _seconds(timeout), what)
     return item
 
 

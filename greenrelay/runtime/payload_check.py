@@ -23,9 +23,10 @@ from contextlib import suppress
 from dataclasses import fields, is_dataclass
 from itertools import islice
 from types import MemberDescriptorType
-from typing import Any, NamedTuple, SupportsIndex, TypeGuard, TypeVar
+from typing import Any, NamedTuple, TypeGuard, TypeVar
 from zlib import crc32
 
+from greenrelay.core.fifo import Fifo
 from greenrelay.core.message import Message
 from greenrelay.core.pid import Pid
 
@@ -141,8 +142,8 @@ class PayloadCheck:
         self._waiting.clear()
 
 
-class CheckedMessages(deque[Message]):
-    """The unread messages of one process in debug mode; a deque that checks what passes."""
+class CheckedMessages(Fifo):
+    """The unread messages of one process in debug mode; a queue that checks what passes."""
 
     def __init__(self, receiver: Pid) -> None:
         super().__init__()
@@ -160,15 +161,14 @@ class CheckedMessages(deque[Message]):
 
     def popleft(self) -> Message:
         """Take the oldest message."""
-        message = super().popleft()
+        message: Message = super().popleft()
         self.check.taken(message)
         return message
 
-    def __delitem__(self, index: SupportsIndex | slice, /) -> None:
+    def __delitem__(self, index: int) -> None:
         """Take a message out of turn."""
-        # A deque has no slices and says so itself.
-        self.check.taken(self[index])  # type: ignore[index]
-        super().__delitem__(index)  # type: ignore[arg-type]
+        self.check.taken(self[index])
+        super().__delitem__(index)
 
     def clear(self) -> None:
         """Throw the messages away."""

@@ -5,10 +5,9 @@ Source: ``docs/architecture.md``, "The run queue".
 
 from __future__ import annotations
 
-from collections import deque
-
 import gevent
 
+from greenrelay.core.fifo import Fifo
 from greenrelay.runtime.task import EXITING, NEW, READY, Task
 
 
@@ -21,7 +20,7 @@ class RunQueue:
         self.hub = gevent.get_hub()
         self.loop = self.hub.loop
         self.hub_switch = self.hub.switch
-        self.ready: deque[Task] = deque()
+        self.ready = Fifo()
         # Whether the hub knows that something is to run.
         self.is_pending = False
         # How often tasks may still hand over to each other before the hub looks at the time.

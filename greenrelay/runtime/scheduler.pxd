@@ -1,4 +1,5 @@
 cimport cython
+from greenrelay.core.fifo cimport Fifo
 from greenrelay.runtime cimport native
 from greenrelay.runtime.run_queue cimport RunQueue
 from greenrelay.runtime.task cimport Task
@@ -17,7 +18,7 @@ cdef class Scheduler(RunQueue):
     cpdef block(self, Task task, int state)
     @cython.locals(state=int)
     cdef _way_to(self, Task other)
-    @cython.locals(end=double)
+    @cython.locals(end=double, ready=Fifo)
     cpdef drain(self)
     @cython.locals(state=int)
     cdef _resume(self, Task task)

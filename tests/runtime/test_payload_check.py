@@ -226,7 +226,7 @@ def test_one_payload_sent_twice_is_checked_each_time(caplog: pytest.LogCaptureFi
 
 def test_a_message_taken_out_of_turn_is_checked_too(caplog: pytest.LogCaptureFixture) -> None:
     messages = mailbox([1], [2])
-    messages[1].payload.append(3)  # type: ignore[attr-defined]
+    messages[1].payload.append(3)
 
     del messages[1]
 

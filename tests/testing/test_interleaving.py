@@ -80,7 +80,7 @@ def test_the_entry_that_was_looked_at_is_the_one_that_is_taken(seed: int, steps:
 
     for step in steps:
         if step == "put":
-            queue.append(number)  # type: ignore[arg-type]  # a queue does not look into its tasks
+            queue.append(number)
             inside[number] += 1
             number += 1
         elif not queue:

@@ -8,6 +8,7 @@ cdef class Topology:
     cdef dict _watching
     cdef Py_ssize_t _number
 
+    cpdef bint concerns(self, pid) except -1
     cpdef link(self, one, other)
     cpdef MonitorRef make_ref(self, watcher, target)
     @cython.locals(ref=MonitorRef)

@@ -29,8 +29,12 @@ class Topology:
     def __len__(self) -> int:
         return len(self._links) + len(self._watchers) + len(self._watching)
 
-    def __contains__(self, pid: Pid) -> bool:
+    def concerns(self, pid: Pid) -> bool:
+        """Whether ``pid`` has a link or a monitor, on either side."""
         return pid in self._links or pid in self._watchers or pid in self._watching
+
+    def __contains__(self, pid: Pid) -> bool:
+        return self.concerns(pid)
 
     def link(self, one: Pid, other: Pid) -> None:
         """Link two processes; linking them again, or one to itself, changes nothing."""

@@ -1,5 +1,6 @@
 cimport cython
 from greenrelay.core.message cimport Message
+from greenrelay.core.topology cimport Topology
 from greenrelay.runtime.host cimport Host
 from greenrelay.runtime.task cimport Task
 
@@ -29,5 +30,7 @@ cdef class Process(Task):
     cpdef deliver_event(self, event)
     cpdef end(self, result)
     cpdef finish(self, result, error=*)
+    @cython.locals(topology=Topology)
+    cdef bint _is_awaited(self) except -1
     cpdef let_go(self)
     cdef begin(self, node, host, pid, entry, double now)

@@ -15,6 +15,7 @@ from greenlet import greenlet
 from greenrelay.core.events import Event, Result
 from greenrelay.core.message import NO_CONTEXT, Message, ReplySlot
 from greenrelay.core.pid import Pid
+from greenrelay.core.topology import Topology
 from greenrelay.runtime.entry import entry_name
 from greenrelay.runtime.task import DEAD, NO_SIGNAL, RUNNING, Task
 from greenrelay.runtime.waiter import Waiter
@@ -120,11 +121,17 @@ class Process(Task):
             # finds the name free.
             self.node.names.release(self.pid)
             self.node.groups.ended(self.pid)
-        if self.is_related:
+        if self.is_related and self._is_awaited():
             self.node.supervisor.report(self, result, error)
         self.let_go()
         if not self.table:
             self.node.is_empty()
+
+    def _is_awaited(self) -> bool:
+        if self.waiters is not None:
+            return True
+        topology: Topology = self.node.topology
+        return topology.concerns(self.pid)
 
     def let_go(self) -> None:
         """Drop what only a live process needs; called once, when it has ended."""

@@ -93,10 +93,11 @@ class Supervisor(Task):
             if watcher is not None:
                 _deliver(watcher, Exit(pid, result, ref))
         if linked and not result.is_normal:
+            down = LinkDown(pid, result)
             for other in linked:
                 peer = table.get(other)
                 if peer is not None:
-                    _deliver(peer, LinkDown(pid, result))
+                    _deliver(peer, down)
 
     @staticmethod
     def _tell_waiters(process: Process, result: Result, error: BaseException | None) -> None:

@@ -721,6 +721,9 @@ def test_37_the_node_goes_on_after_ctrl_c_in_its_supervisor(node: gr.Node, probe
     class Struck(Topology):
         """Tables with Ctrl-C in them."""
 
+        def concerns(self, pid: gr.Pid) -> bool:
+            return True
+
         def ended(self, pid: gr.Pid) -> Any:
             node.topology = topology
             raise KeyboardInterrupt

@@ -33,6 +33,12 @@ COMPILED = (
     "runtime.home",
     "runtime.node",
     "runtime.messaging",
+    "websocket.frames",
+    "websocket.protocol",
+    "relay.session",
+    "transport.socket",
+    "transport.life",
+    "transport.connection",
 )
 
 

@@ -10,5 +10,6 @@ cdef class Message:
     cdef object _sender
     cdef object _context
     cdef object _reply_to
+    cdef public object frame
 
     cdef Message fill(self, topic, payload, sender, context, reply_to)

@@ -31,10 +31,11 @@ class ReplySlot(Protocol):
 class Message:
     """One message: ``topic``, ``payload`` (by reference inside a node), ``sender``, ``context``.
 
-    Frozen. Messages are equal when what they carry is, whoever awaits a reply.
+    Frozen. Messages are equal when what they carry is, whoever awaits a reply. ``frame`` is for a
+    message to many: b"" until the first of them has made its form on the wire, which serves all.
     """
 
-    __slots__ = ("_context", "_payload", "_reply_to", "_sender", "_topic")
+    __slots__ = ("_context", "_payload", "_reply_to", "_sender", "_topic", "frame")
     __match_args__ = ("topic", "payload", "sender", "context")
 
     def __init__(
@@ -61,6 +62,7 @@ class Message:
         self._sender = sender
         self._context = context
         self._reply_to = reply_to
+        self.frame: bytes | None = None
         if reply_to is None and context is NO_CONTEXT and not native.is_collected(payload):
             native.untrack(self)
         return self

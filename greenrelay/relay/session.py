@@ -15,7 +15,8 @@ from greenrelay.errors import InvalidCloseCode
 TEXT = 1
 BINARY = 2
 
-_SEND_KEYS = frozenset({"type", "data"})
+# A tuple: a union would be built anew for each message.
+_BYTES = (bytes, bytearray, memoryview)
 _CLOSE_KEYS = frozenset({"code", "reason"})
 
 
@@ -102,17 +103,17 @@ def outgoing(topic: str, payload: object) -> tuple[int, bytes]:
     {"topic": …, "data": …}. Bytes inside JSON are base64. Raises TypeError for all else.
     """
     if topic != "ws.send":
-        return TEXT, _json_text({"topic": topic, "data": payload}, f"payload of {topic!r}")
+        return TEXT, json_text({"topic": topic, "data": payload}, f"payload of {topic!r}")
     if isinstance(payload, str):
-        return TEXT, _utf8(payload, "payload of 'ws.send'")
-    if isinstance(payload, bytes | bytearray | memoryview):
+        return TEXT, utf8(payload, "payload of 'ws.send'")
+    if isinstance(payload, _BYTES):
         return BINARY, bytes(payload)
     if not isinstance(payload, dict):
         raise TypeError(
             f"ws.send: the payload is {type(payload).__name__}; it must be str, bytes or "
             '{"type": "text", "binary" or "json", "data": …}'
         )
-    if payload.keys() != _SEND_KEYS:
+    if len(payload) != 2 or "type" not in payload or "data" not in payload:
         raise TypeError(f"ws.send: the keys are {_listed(payload)}; they must be 'type' and 'data'")
     return _typed(payload["type"], payload["data"])
 
@@ -151,18 +152,19 @@ def target_ended(is_normal: bool) -> tuple[int, str]:
 def _typed(kind: object, data: object) -> tuple[int, bytes]:
     if kind == "text":
         if isinstance(data, str):
-            return TEXT, _utf8(data, "data of 'ws.send'")
+            return TEXT, utf8(data, "data of 'ws.send'")
         raise TypeError(f"ws.send: data of type text is {type(data).__name__}; it must be str")
     if kind == "binary":
-        if isinstance(data, bytes | bytearray | memoryview):
+        if isinstance(data, _BYTES):
             return BINARY, bytes(data)
         raise TypeError(f"ws.send: data of type binary is {type(data).__name__}; it must be bytes")
     if kind == "json":
-        return TEXT, _json_text(data, "data of 'ws.send'")
+        return TEXT, json_text(data, "data of 'ws.send'")
     raise TypeError(f"ws.send: type is {kind!r}; it must be 'text', 'binary' or 'json'")
 
 
-def _utf8(text: str, what: str) -> bytes:
+def utf8(text: str, what: str) -> bytes:
+    """Return ``text`` as it goes over the wire; ``what`` it is, for the TypeError."""
     try:
         return text.encode()
     except UnicodeEncodeError as error:
@@ -170,24 +172,26 @@ def _utf8(text: str, what: str) -> bytes:
         raise TypeError(f"{what}: {text[where]!r} at {where} cannot be sent as UTF-8") from error
 
 
-def _base64(value: object) -> str:
-    if isinstance(value, bytes | bytearray | memoryview):
+def base64_text(value: object) -> str:
+    """Return bytes as text; raises TypeError for all else."""
+    if isinstance(value, _BYTES):
         return base64.b64encode(value).decode()
     raise TypeError(f"{type(value).__name__} cannot be sent as JSON")
 
 
 # Made once: json.dumps with options builds a new encoder for every call.
 _encode_json = json.JSONEncoder(
-    ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=_base64
+    ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=base64_text
 ).encode
 
 
-def _json_text(value: object, what: str) -> bytes:
+def json_text(value: object, what: str) -> bytes:
+    """Return compact JSON in UTF-8, with bytes as base64; ``what`` it is, for the TypeError."""
     try:
         text = _encode_json(value)
     except (TypeError, ValueError, RecursionError) as error:
         raise TypeError(f"{what}: {error}") from error
-    return _utf8(text, what)
+    return utf8(text, what)
 
 
 def _is_sendable_code(code: object) -> bool:

@@ -89,6 +89,8 @@ def _deliver(
     context: Mapping[str, object] = NO_CONTEXT,
 ) -> int:
     message = Message(topic, payload, sender, context)
+    # Each connection among them sends the same bytes: see Message.
+    message.frame = b""
     count = 0
     refusal: Exception | None = None
     for pid in pids:

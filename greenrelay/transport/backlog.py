@@ -19,7 +19,6 @@ from typing import TYPE_CHECKING
 import gevent
 
 from greenrelay.core.pid import Pid
-from greenrelay.errors import InboxFull
 from greenrelay.websocket.frames import TEXT
 
 if TYPE_CHECKING:
@@ -90,7 +89,7 @@ class Backlog:
         try:
             while self._unread:
                 opcode, data = self._unread[0]
-                if not hand_on(connection, opcode, data):
+                if not connection.hand_on(opcode, data):
                     self._wait_for_room()
                     return
                 self._unread.popleft()
@@ -112,16 +111,3 @@ class Backlog:
         elif self._waits_for != target:
             self._waits_for = target
             process.when_room(self.hand_on_soon)
-
-
-def hand_on(connection: Connection, opcode: int, data: str | bytes) -> bool:
-    """Send the target a message of the client; False when its inbox is full."""
-    session = connection.session
-    payload = session.message(opcode == TEXT, data)
-    try:
-        connection.node.route(session.target_pid, session.message_topic, payload, connection.pid)
-    except InboxFull:
-        session.message_count -= 1
-        return False
-    connection.sent += 1
-    return True

@@ -62,7 +62,7 @@ class Life(Process):
     )
 
     def __init__(self, node: Node, host: Host, session: Session, limits: Limits) -> None:
-        super().__init__(node, host, Pid.parse(session.client_pid), "websocket")
+        Process.__init__(self, node, host, Pid.parse(session.client_pid), "websocket")
         self.session = session
         self.socket: ClientSocket
         self.limits = limits
@@ -121,6 +121,10 @@ class Life(Process):
         """Handle what the socket has read."""
         raise AssertionError("what goes over a connection is not the business of its life")
 
+    def go_on(self) -> None:
+        """Read on."""
+        self.socket.resume()
+
     # its end
 
     def close(self, code: int, reason: str, *, failure: str | None = None) -> None:
@@ -135,7 +139,7 @@ class Life(Process):
         if self._stage == CLOSING:
             self._pulse.stop()
             self._close_timer = self.node.timers.call_after(CLOSE_TIMEOUT, self._on_close_timeout)
-            self.socket.resume()
+            self.go_on()
 
     def drain(self) -> None:
         """Close because the server stops."""
@@ -167,15 +171,15 @@ class Life(Process):
     def _end(self, code: int, reason: str, *, clean: bool, result: Result | None = None) -> None:
         if self._stage == OVER:
             return
-        was_joined = self._stage != OPENING
-        self._stage = OVER
+        stage, self._stage = self._stage, OVER
         self._pulse.stop()
         if self.backlog is not None:
             self.backlog.close()
             self.backlog = None
+        self._let_go_of_unhandled(stage == OPEN)
         if self._close_timer is not None:
             self._close_timer.cancel()
-        if was_joined:
+        if stage != OPENING:
             leave_target(self, reason, code, clean)
         value = self._value(code, reason, clean=clean)
         log.info(
@@ -194,6 +198,9 @@ class Life(Process):
             self.finish(Result(value, ExitError("ConnectionLost", reason), reason))
         if self.on_over is not None:
             self.on_over(self)
+
+    def _let_go_of_unhandled(self, was_open: bool) -> None:
+        """Do with what was read before the end what is to be done with it."""
 
     def _value(self, code: int, reason: str, *, clean: bool) -> dict[str, object]:
         return {

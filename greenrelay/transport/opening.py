@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 from sys import intern
+from typing import Protocol
 
 from gevent.event import Event as Flag
 
@@ -22,11 +23,11 @@ from greenrelay.relay.slowness import CLOSE
 from greenrelay.runtime.host import Host
 from greenrelay.runtime.node import Node
 from greenrelay.runtime.task import EXITING
-from greenrelay.transport.broadcast import LastFrame
 from greenrelay.transport.connection import Connection
 from greenrelay.transport.drain import Connections
 from greenrelay.transport.limits import MAX_FRAGMENTS, Limits
 from greenrelay.transport.socket import ClientSocket
+from greenrelay.transport.turns import Turns
 from greenrelay.transport.upgrade import Environ, TakenOver, Upgrade, has_left, take_over
 from greenrelay.websocket.deflate import Agreement, negotiate
 from greenrelay.websocket.extension import parse_extensions
@@ -35,7 +36,7 @@ from greenrelay.websocket.handshake import (
     offered_subprotocols,
     response_head,
 )
-from greenrelay.websocket.protocol import Protocol
+from greenrelay.websocket.protocol import Protocol as WireProtocol
 
 log = logging.getLogger("greenrelay.transport")
 
@@ -59,7 +60,7 @@ class Opening:
         self._node = node
         self._host = host
         self._connections = connections
-        self._last_frame = LastFrame()
+        self._turns = Turns()
 
     def open(
         self,
@@ -105,7 +106,7 @@ class Opening:
         is_joined = connection.attach(socket, head, command.heartbeat_interval, taken.buffered)
         if closed is None:
             return Opened(is_joined, taken.leave)
-        return Opened(is_joined, partial(_leave_when, closed, connection, taken))
+        return Opened(is_joined, partial(leave_when, closed, connection, taken))
 
     def _make(
         self,
@@ -126,7 +127,7 @@ class Opening:
             path=intern(upgrade.path),
             remote_addr=intern(upgrade.remote_addr),
         )
-        protocol = Protocol(
+        protocol = WireProtocol(
             max_message_size=limits.max_message_size,
             max_fragments=MAX_FRAGMENTS,
             inflater=None if agreed is None else agreed.inflater(),
@@ -137,7 +138,7 @@ class Opening:
             session,
             protocol,
             limits,
-            last_frame=self._last_frame,
+            turns=self._turns,
             deflater=None if agreed is None else agreed.deflater(),
         )
 
@@ -154,7 +155,15 @@ def _agree_on_compression(upgrade: Upgrade, limits: Limits) -> Agreement | None:
         return None
 
 
-def _leave_when(closed: Flag, connection: Connection, taken: TakenOver) -> Iterable[bytes]:
+class Abandoned(Protocol):
+    """What a server may end before its client has: a connection or a stream."""
+
+    def abandon(self) -> None:
+        """Drop it."""
+
+
+def leave_when(closed: Flag, connection: Abandoned, taken: TakenOver) -> Iterable[bytes]:
+    """Wait for the socket's end on behalf of a server that has not forgotten it."""
     try:
         closed.wait()
     except BaseException:

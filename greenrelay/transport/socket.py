@@ -4,6 +4,11 @@ Source: ``docs/architecture.md``, "The socket". A read is one ``recv`` per turn 
 client that floods gets one turn like everybody else. A write goes straight to the kernel, from
 whatever greenlet it is called in; only what the kernel does not take waits in the outbox until
 the socket is writable. Nothing here waits, and nothing here knows what the bytes mean.
+
+A system call costs more than all else that is done for a short message, so the answers to what
+came in one read are joined: ``join_next`` announces so many writes, and those wait in ``_joined``
+for the last of them, or for the end of this turn of the loop if fewer come. What is joined fits
+in the outbox, so a write that was accepted is never refused later.
 """
 
 from __future__ import annotations
@@ -12,6 +17,7 @@ import logging
 import socket as std_socket
 import ssl
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, Protocol
 
 import gevent
@@ -25,6 +31,9 @@ log = logging.getLogger("greenrelay.transport")
 # the allocator starts to map and unmap memory for each buffer.
 READ_SIZE = 98_304
 LINGER = 2.0
+# Beyond, joining frames costs as much as it saves.
+JOINED_FRAMES = 64
+JOINED_BYTES = 32_768
 
 _READ, _WRITE = 1, 2
 _AGAIN = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
@@ -58,6 +67,9 @@ class ClientSocket:
     __slots__ = (
         "_is_finishing",
         "_is_paused",
+        "_joined",
+        "_joined_bytes",
+        "_joining",
         "_limits",
         "_linger_timer",
         "_outbox",
@@ -88,6 +100,10 @@ class ClientSocket:
         # every socket is without it nearly all the time. The same goes for the second watcher.
         self._outbox: Outbox | None = None
         self._limits = limits
+        # How many of the next writes are joined, and those that are.
+        self._joining = 0
+        self._joined: list[bytes] | None = None
+        self._joined_bytes = 0
         self._owner: Owner | None = owner
         self.on_closed = on_closed
         self.bytes_in = 0
@@ -101,7 +117,7 @@ class ClientSocket:
 
     @property
     def queued(self) -> int:
-        """How many frames the kernel has not taken yet."""
+        """How many frames the kernel has not taken yet; those that are being joined apart."""
         return 0 if self._outbox is None else len(self._outbox)
 
     @property
@@ -134,23 +150,79 @@ class ClientSocket:
         """
         if not self.is_open:
             return True
+        if self._joining or self._joined is not None:
+            return self._join(data, is_last)
         if self._outbox is not None:
             return self._outbox.append(data, is_last=is_last)
+        self._send(data, None)
+        return True
+
+    def join_next(self, count: int) -> None:
+        """Let the next ``count`` writes leave together, as far as they come in one turn."""
+        self._joining = count
+
+    def _join(self, data: bytes, is_last: bool) -> bool:
+        """Write ``data`` together with what else answers the same read; see ``write``."""
+        if self._joining:
+            self._joining -= 1
+        joined = self._joined
+        if joined is not None and (
+            len(joined) >= self._limits[0] or self._joined_bytes + len(data) > self._limits[1]
+        ):
+            self.flush()
+            joined = None
+        if not self.is_open:
+            return True
+        if self._outbox is not None:
+            return self._outbox.append(data, is_last=is_last)
+        if joined is None:
+            joined = self._joined = []
+            if self._joining and not is_last:
+                gevent.get_hub().loop.run_callback(self.flush)
+        joined.append(data)
+        self._joined_bytes += len(data)
+        is_full = len(joined) >= JOINED_FRAMES or self._joined_bytes >= JOINED_BYTES
+        if is_last or is_full or not self._joining:
+            self.flush()
+        return True
+
+    def flush(self) -> None:
+        """Write what was joined."""
+        joined = self._joined
+        if joined is None or not self.is_open:
+            return
+        self._joined = None
+        self._joined_bytes = 0
+        if len(joined) == 1:
+            self._send(joined[0], None)
+        else:
+            self._send(b"".join(joined), joined)
+
+    def _send(self, data: bytes, frames: list[bytes] | None) -> None:
+        """Send ``data``, one frame or those of ``frames``; what the kernel does not take waits."""
         try:
             count: int = self._sock.send(data)
         except _AGAIN:
             count = 0
         except OSError as error:
             self._lose(error)
-            return True
+            return
         self.bytes_out += count
-        if count == len(data):
-            return True
-        self._outbox = Outbox(*self._limits, keeps_tried=self._tls is not None)
+        if count != len(data):
+            self._keep(data, frames, count)
+
+    def _keep(self, data: bytes, frames: list[bytes] | None, count: int) -> None:
+        outbox = self._outbox = Outbox(*self._limits, keeps_tried=self._tls is not None)
         if self._writer is None:
             self._writer = gevent.get_hub().loop.io(self._sock.fileno(), _WRITE)
         self._writer.start(self._on_writable)
-        return self._outbox.append(data, written=count)
+        # TLS has to be asked for the same bytes again: there they stay one frame.
+        for frame in (data,) if frames is None or self._tls is not None else frames:
+            if count >= len(frame):
+                count -= len(frame)
+            else:
+                outbox.append(frame, written=count)
+                count = 0
 
     def drop_oldest(self) -> bool:
         """Drop the oldest frame that waits and has not begun to leave; False if there is none."""
@@ -172,6 +244,9 @@ class ClientSocket:
         """Write what waits, say that no more comes, wait a moment for the client, close."""
         if not self.is_open or self._is_finishing:
             return
+        self.flush()
+        if not self.is_open:
+            return
         self._is_finishing = True
         loop = gevent.get_hub().loop
         self._linger_timer = loop.timer(LINGER)
@@ -187,6 +262,7 @@ class ClientSocket:
         if not self.is_open:
             return
         self.is_open = False
+        self._send_joined()
         for watcher in (self._reader, self._writer, self._linger_timer):
             if watcher is not None:
                 watcher.stop()
@@ -198,6 +274,12 @@ class ClientSocket:
             outbox.clear()
         if on_closed is not None:
             on_closed()
+
+    def _send_joined(self) -> None:
+        joined, self._joined = self._joined, None
+        if joined is not None:
+            with suppress(OSError):
+                self._sock.send(b"".join(joined))
 
     def _on_readable(self) -> None:
         if not self.is_open or self._is_paused:
@@ -256,6 +338,7 @@ class ClientSocket:
 
     def _lose(self, error: OSError | None) -> None:
         owner = None if self._is_finishing else self._owner
+        self._joined = None
         self.abort()
         if owner is not None:
             owner.on_lost("connection closed by the client" if error is None else _why(error))

@@ -127,14 +127,14 @@ def response_head(
         f"Sec-WebSocket-Accept: {accept_key(key)}",
     ]
     if subprotocol is not None:
-        lines.append(_header_line("Sec-WebSocket-Protocol", subprotocol))
+        lines.append(header_line("Sec-WebSocket-Protocol", subprotocol))
     if extensions is not None:
-        lines.append(_header_line("Sec-WebSocket-Extensions", extensions))
+        lines.append(header_line("Sec-WebSocket-Extensions", extensions))
     for name, value in headers:
         lowered = name.lower()
         if lowered in _HOP_BY_HOP or lowered.startswith(_DROPPED_PREFIXES):
             continue
-        lines.append(_header_line(name, value))
+        lines.append(header_line(name, value))
     return "\r\n".join([*lines, "", ""]).encode("latin-1")
 
 
@@ -154,7 +154,8 @@ def _is_key(key: str) -> bool:
         return False
 
 
-def _header_line(name: str, value: str) -> str:
+def header_line(name: str, value: str) -> str:
+    """Return a header as it is sent; raises ValueError for what would break the head."""
     if not _TOKEN.fullmatch(name):
         raise ValueError(f"header name {name!r}: it must be a token")
     if _UNSAFE.search(value):

@@ -138,7 +138,10 @@ class Protocol:
                 is_ordinary = 125 < size <= limit
             else:
                 body = start + 14
-                size = int.from_bytes(data[start + 2 : start + 10])
+                # Compiled, no size with the highest bit fits; what is wrong with it is said below.
+                size = (
+                    -1 if data[start + 2] & 0x80 else int.from_bytes(data[start + 2 : start + 10])
+                )
                 is_ordinary = 65535 < size <= limit
             stop = body + size
             if not is_ordinary or stop > end or self._message is not None:

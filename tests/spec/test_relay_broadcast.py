@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from socket import SO_LINGER, SOL_SOCKET
 from typing import Any
+from weakref import ref
 
 import gevent
 import pytest
@@ -28,6 +29,10 @@ class Counted(str):
     def encode(self, encoding: str = "utf-8", errors: str = "strict") -> bytes:
         Counted.encodings += 1
         return super().encode(encoding, errors)
+
+
+class Weak(dict[str, object]):
+    """A payload that tells when nobody has it any more."""
 
 
 @contextmanager
@@ -86,11 +91,17 @@ def test_a_payload_that_is_sent_again_changed_is_encoded_again() -> None:
 
 def test_nothing_of_a_broadcast_is_kept() -> None:
     with relaying() as bench, room(bench, 2) as clients:
-        broadcast(bench, "hello")
-        assert [client.recv() for client in clients] == ["hello"] * 2
+        kept: list[ref[Weak]] = []
 
-        last = bench.connections()[0]._last_frame
-        wait_for(lambda: last._message is None and last._frame is None)
+        def send() -> None:
+            payload = Weak({"type": "text", "data": "hello"})
+            kept.append(ref(payload))
+            process.broadcast(GROUP, "ws.send", payload)
+
+        bench.target.do(send)
+
+        assert [client.recv() for client in clients] == ["hello"] * 2
+        wait_for(lambda: kept[0]() is None)
 
 
 def test_a_bad_payload_is_the_senders_error_and_closes_nobody() -> None:

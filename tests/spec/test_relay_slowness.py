@@ -272,6 +272,48 @@ def test_a_broadcast_reaches_500_clients() -> None:
                 client.drop()
 
 
+def test_a_client_that_sends_thousands_at_once_does_not_keep_others_waiting() -> None:
+    """A client that does not read costs its own queue and nothing else"""
+    with relaying() as bench, bench.connect() as flooding, bench.connect() as victim:
+        victim_pid = [bench.joined(), bench.joined()][1]
+        for number in range(2000):
+            flooding.protocol.send_text(str(number).encode())
+        flooding._flush()
+        victim.send("me")
+
+        got = [assert_receive(bench.target, topic="ws.message").payload for _ in range(2001)]
+        place = [payload["client_pid"] for payload in got].index(victim_pid)
+        assert place < 2000
+        numbers = [payload["data"] for payload in got if payload["client_pid"] != victim_pid]
+        assert numbers == list(map(str, range(2000)))
+
+
+def test_what_was_read_when_a_connection_is_terminated_reaches_the_target() -> None:
+    got: list[str] = []
+
+    def target() -> None:
+        for message in inbox():
+            payload: Any = message.payload
+            if message.topic == "ws.message":
+                got.append(payload["data"])
+                if len(got) == 1:
+                    process.terminate(payload["client_pid"])
+            elif message.topic == "ws.leave":
+                return
+
+    with relaying(lambda b: relay(process.spawn(target))) as bench, bench.connect() as client:
+        for number in range(500):
+            client.protocol.send_text(str(number).encode())
+        wait_for(bench.connections)
+        connection = bench.connections()[0]
+        client._flush()
+        bench.wait_gone(connection.pid)
+        bench.wait_gone(connection.session.target_pid)
+        client.drop()
+
+    assert got == list(map(str, range(connection.session.message_count)))
+
+
 def test_messages_up_to_the_limit_pass() -> None:
     """``wsrelay.max.message.size``: 64 KiB"""
     with relaying() as bench, bench.connect() as client:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 import ssl
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import Any
 
 import gevent
@@ -296,3 +297,82 @@ def test_closing_tells_of_room_so_that_nobody_waits_for_ever(ends: Ends) -> None
 
     assert told == ["over"]
     assert ends.socket.queued == 0
+
+
+def test_writes_that_are_announced_leave_together(ends: Ends) -> None:
+    ends.socket.join_next(3)
+
+    assert all(ends.socket.write(data) for data in (b"one ", b"two "))
+    assert ends.socket.bytes_out == 0
+    assert ends.socket.write(b"three")
+
+    assert ends.socket.bytes_out == 13
+    assert ends.peer.recv(100) == b"one two three"
+
+
+def test_fewer_writes_than_announced_leave_at_the_end_of_the_turn(ends: Ends) -> None:
+    ends.socket.join_next(3)
+
+    ends.socket.write(b"only")
+
+    assert ends.read(4) == b"only"
+
+
+def test_a_last_write_takes_what_was_joined_along(ends: Ends) -> None:
+    ends.socket.join_next(9)
+    ends.socket.write(b"answer ")
+
+    ends.socket.write(b"close", is_last=True)
+
+    assert ends.peer.recv(100) == b"answer close"
+
+
+@pytest.mark.parametrize("end", ["finish", "abort"])
+def test_what_was_joined_is_sent_before_the_end(ends: Ends, end: str) -> None:
+    ends.socket.join_next(9)
+    ends.socket.write(b"answer")
+
+    getattr(ends.socket, end)()
+
+    assert ends.read(6) == b"answer"
+    assert ends.peer.recv(1) == b""
+
+
+def test_no_more_is_joined_than_may_wait() -> None:
+    left, right = socket.socketpair()
+    ends = Ends(left, right, limit_messages=2)
+    ends.socket.join_next(5)
+
+    for data in (b"1", b"2", b"3"):
+        assert ends.socket.write(data)
+
+    assert ends.socket.bytes_out == 2
+    ends.socket.abort()
+    right.close()
+
+
+def test_joined_frames_that_the_kernel_refuses_wait_one_by_one(ends: Ends) -> None:
+    size = ends.socket._sock.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF)
+    written = 0
+    # Full, but for less than the frames to come.
+    with suppress(BlockingIOError):
+        while True:
+            written += ends.socket._sock.send(b"x" * size)
+    ends.socket.join_next(3)
+
+    assert all(ends.socket.write(data) for data in (b"a" * 9000, b"b" * 9000, b"c" * 9000))
+
+    assert ends.socket.queued == 3
+    ends.socket.start()
+    assert ends.read(written + 27_000)[written:] == b"a" * 9000 + b"b" * 9000 + b"c" * 9000
+
+
+def test_joined_frames_are_lost_with_the_socket(ends: Ends) -> None:
+    ends.socket.join_next(2)
+    ends.peer.close()
+    ends.socket.write(b"a")
+
+    ends.socket.write(b"b")
+
+    assert ends.lost == ["connection lost: Broken pipe"]
+    assert ends.socket.write(b"c")

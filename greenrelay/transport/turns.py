@@ -1,0 +1,57 @@
+"""Connections that have read more than they may handle at once take turns.
+
+Source: WebSocket Relay, "Slowness": a client costs its own queue and nothing else.
+
+Theory. One read may hold more than a thousand short messages, and each costs its target more than
+it costs the client: handled at once, they would keep everybody else waiting. So connections that
+have read more than FRAMES of them handle so many each, one after the other, for a slice of time
+in each turn of the loop; who has none left reads on.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from time import monotonic
+from typing import TYPE_CHECKING, Any
+
+import gevent
+
+if TYPE_CHECKING:
+    from greenrelay.transport.connection import Connection
+
+FRAMES = 32
+# The targets take about as long again before the loop looks at the other sockets.
+SLICE = 0.0005
+
+
+class Turns:
+    """Whose turn it is among the connections of one server."""
+
+    __slots__ = ("_timer", "_waiting")
+
+    def __init__(self) -> None:
+        self._waiting: deque[Connection] = deque()
+        self._timer: Any = None
+
+    def add(self, connection: Connection) -> None:
+        """Let ``connection`` handle what it has read, in the next turn of the loop."""
+        self._waiting.append(connection)
+        if self._timer is None:
+            # Not a callback: the loop runs those that callbacks add before it looks at sockets.
+            self._timer = gevent.get_hub().loop.timer(0)
+            self._timer.start(self._run)
+
+    def _run(self) -> None:
+        waiting = self._waiting
+        end = monotonic() + SLICE
+        while waiting:
+            connection = waiting.popleft()
+            if connection.take_turn():
+                waiting.append(connection)
+            if monotonic() >= end:
+                break
+        if waiting:
+            self._timer.start(self._run)
+        else:
+            self._timer.close()
+            self._timer = None

@@ -154,3 +154,21 @@ def test_a_node_has_a_watchdog_of_its_own(caplog: pytest.LogCaptureFixture) -> N
 
     assert f"{pid} ({__name__}:" in caplog.text
     assert not watchdog.is_running
+
+
+def test_what_a_process_returned_is_freed_once_its_ending_was_told(node: gr.Node) -> None:
+    kept: list[weakref.ref[Big]] = []
+    watcher = node.spawn(gr.receive)
+
+    def main() -> Big:
+        big = Big()
+        kept.append(weakref.ref(big))
+        gr.link(watcher)
+        return big
+
+    node.spawn(main)
+    settle(node)
+    gc.collect()
+
+    assert kept[0]() is None
+    node.terminate(watcher)

@@ -1,0 +1,96 @@
+"""``sse.control``: a stream gets other options, or another target, or none.
+
+Source: Server-sent Events Relay; WebSocket Relay, "Transfer". All of it happens without a switch
+of greenlets, so no event of another process comes between the old options and the new ones.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from greenrelay.core.message import Message
+from greenrelay.core.pid import Pid
+from greenrelay.errors import InvalidPid, InvalidRelayCommand, UnknownName
+from greenrelay.relay.sse_command import CONTROL, StreamControl, parse_stream_control
+from greenrelay.runtime.process import Process
+from greenrelay.runtime.task import EXITING
+
+if TYPE_CHECKING:
+    from greenrelay.transport.stream import Stream
+
+
+def control(stream: Stream, message: Message) -> None:
+    """Do what ``message`` asks and tell its sender ``sse.control.done`` or ``.failed``.
+
+    Raises InvalidRelayCommand for a bad payload; then, and when the new target is gone, nothing
+    has changed.
+    """
+    wanted = parse_stream_control(message.payload)
+    target = None
+    if wanted.target_pid is not None:
+        target = _find(stream, wanted.target_pid)
+        if target is None:
+            _tell(stream, message.sender, "failed", wanted.target_pid, "target_gone")
+            return
+        if target is stream:
+            rule = "must not be the stream itself"
+            raise InvalidRelayCommand("target_pid", wanted.target_pid, rule, CONTROL)
+    old, new = stream.session.target_pid, None if target is None else target.pid
+    is_moved = "target_pid" in wanted.given and new != old
+    if is_moved:
+        leave_target(stream, "transfer", clean=True)
+    _set_options(stream, wanted)
+    if is_moved:
+        stream.session.target_pid = new
+        if new is not None:
+            stream.node.monitor(stream, new)
+            stream.tell_target("sse.join", stream.session.join("transfer"))
+    _tell(stream, message.sender, "done", stream.session.target_pid)
+
+
+def leave_target(stream: Stream, reason: str, *, clean: bool) -> None:
+    """Monitor the target no more and send it sse.leave, if there is one."""
+    node, session = stream.node, stream.session
+    if session.target_pid is None:
+        return
+    for ref in node.topology.refs(stream.pid, Pid.parse(session.target_pid)):
+        node.topology.unmonitor(ref)
+    stream.tell_target("sse.leave", session.leave(reason, clean))
+
+
+def _find(stream: Stream, dest: str) -> Process | None:
+    try:
+        process = stream.node.find(dest)
+    except UnknownName:
+        return None
+    except InvalidPid as error:
+        raise InvalidRelayCommand("target_pid", dest, f"is no PID: {error}", CONTROL) from None
+    # One that was told to end takes no sse.join any more.
+    return process if process is not None and process.state < EXITING else None
+
+
+def _set_options(stream: Stream, wanted: StreamControl) -> None:
+    session, clock, given = stream.session, stream.clock, wanted.given
+    if "metadata" in given:
+        session.metadata = wanted.metadata
+    if "message_topic" in given:
+        session.message_topic = wanted.message_topic
+    if "next_id" in given:
+        session.next_id = wanted.next_id
+    if "heartbeat_interval" in given:
+        clock.set_heartbeat(wanted.heartbeat_interval)
+    if "idle_timeout" in given:
+        clock.set_idle_timeout(wanted.idle_timeout)
+    if "hard_timeout" in given:
+        clock.set_hard_timeout(wanted.hard_timeout)
+
+
+def _tell(
+    stream: Stream, requester: Pid | None, outcome: str, target: str | None, reason: str = ""
+) -> None:
+    if requester is None:
+        return
+    payload: dict[str, object] = {"client_pid": stream.pid, "target_pid": target}
+    if reason:
+        payload["reason"] = reason
+    stream.node.route_surely(requester, f"sse.control.{outcome}", payload, stream.pid)

@@ -51,7 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     found = problems(cases, wanted)
     print(table(cases, wanted), *found, f"run: {seconds:.0f} s", sep="\n")
     if chunks is ALL:
-        write(cases, found, seconds)
+        RESULTS.write_text(json.dumps(kept(cases, found, seconds), indent=1) + "\n")
     return 1 if found else 0
 
 
@@ -66,9 +66,9 @@ def run(wstest: Path, chunks: Sequence[Chunk]) -> dict[str, Case]:
     return cases
 
 
-def write(cases: dict[str, Case], found: list[str], seconds: float) -> None:
-    """Keep the results of a full run."""
-    kept = {
+def kept(cases: dict[str, Case], found: list[str], seconds: float) -> dict[str, object]:
+    """Return what is kept of a full run."""
+    return {
         "machine": describe({"autobahntestsuite": VERSION}),
         "seconds": round(seconds),
         "count": len(cases),
@@ -76,7 +76,6 @@ def write(cases: dict[str, Case], found: list[str], seconds: float) -> None:
         "problems": found,
         "cases": as_json(cases),
     }
-    RESULTS.write_text(json.dumps(kept, indent=1) + "\n")
 
 
 @contextmanager

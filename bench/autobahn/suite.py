@@ -1,4 +1,4 @@
-"""Autobahn's fuzzing client: found, set up where it is not, and run.
+"""Autobahn's test suite: found, set up where it is not, and run.
 
 It needs Python 2.7, which comes from PATH or from pyenv. What is set up stays in the virtual
 environment of the repository, so it is done once and goes with it.
@@ -20,7 +20,7 @@ from bench.autobahn.cases import Case, Chunk
 VERSION = "25.10.1"
 # The last ones that can make an environment of Python 2.7.
 _VIRTUALENV = "virtualenv<20.22"
-_AGENT = "greenrelay"
+AGENT = "greenrelay"
 _SETUP_SECONDS = 600.0
 
 
@@ -68,7 +68,7 @@ def run_chunk(wstest: Path, address: str, chunk: Chunk, folder: Path) -> dict[st
     """Run the cases of ``chunk`` against ``address``; reports go to ``folder``."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    server = {"agent": _AGENT, "url": f"ws://{address}/", "options": {"version": 18}}
+    server = {"agent": AGENT, "url": f"ws://{address}/", "options": {"version": 18}}
     spec = {
         "outdir": str(folder),
         "servers": [server],
@@ -86,7 +86,7 @@ def read_index(path: Path) -> dict[str, Case]:
     """Return the verdicts that the suite wrote to ``path``; raises SuiteFailed."""
     if not path.exists():
         raise SuiteFailed(f"{path}: the suite has written no results")
-    found = json.loads(path.read_text())[_AGENT]
+    found = json.loads(path.read_text())[AGENT]
     return {
         name: Case(case["behavior"], case["behaviorClose"], case["remoteCloseCode"])
         for name, case in found.items()

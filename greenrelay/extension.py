@@ -5,14 +5,16 @@ Source: HTTP, "Three ways in".
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from os import PathLike
 from typing import Any
 
 from flask import Flask, got_request_exception
 from werkzeug.exceptions import HTTPException
 
-from greenrelay.boot import apply, check, read
+from greenrelay.boot import apply, check, parts, read
+from greenrelay.config.resolve import Configuration
+from greenrelay.errors import ConfigError
 from greenrelay.http.middleware.websocket_relay import MARK
 from greenrelay.http.relay_response import Acceptance
 from greenrelay.http.request import Gate
@@ -39,19 +41,25 @@ class GreenRelay:
     """
 
     def __init__(
-        self, app: Flask | None = None, config: Config | None = None, *, node: Node | None = None
+        self,
+        app: Flask | None = None,
+        config: Config | Configuration | None = None,
+        *,
+        node: Node | None = None,
     ) -> None:
         self._config = config
         self._node = node
         if app is not None:
             self.init_app(app)
 
-    def init_app(self, app: Flask, config: Config | None = None) -> None:
+    def init_app(self, app: Flask, config: Config | Configuration | None = None) -> None:
         """Set up ``app``; raises ConfigError, and RuntimeError for an app that has it already."""
         if EXTENSION in app.extensions:
             raise RuntimeError(f"app {app.name!r} has a GreenRelay already")
         wanted = config if config is not None else self._config
-        configuration = read(wanted) if wanted is not None else None
+        configuration = (
+            read(wanted) if wanted is not None and not isinstance(wanted, Configuration) else wanted
+        )
         if configuration is not None:
             check(app, configuration)
         servers = configuration.servers if configuration is not None else ()
@@ -99,6 +107,31 @@ def create_app(config: Config = "config.yaml", *, node: Node | None = None) -> F
 
     Flask's own settings come from the environment, as ``FLASK_SECRET_KEY``. Raises ConfigError.
     """
+    return _make_app(config, node)
+
+
+def create_apps(config: Config, *, settings: Iterable[str] = ()) -> list[Flask]:
+    """Return a Flask app for each http.service of ``config``, all of them on one node.
+
+    ``settings`` are those of ``--set``. What has no server of its own, such as hosts and services,
+    belongs to the first. Raises ConfigError with the problems of all; without any http.service
+    the list is empty.
+    """
+    found = parts(read(config, settings))
+    node = Node()
+    apps: list[Flask] = []
+    problems: list[str] = []
+    for part in found:
+        try:
+            apps.append(_make_app(part, node))
+        except ConfigError as error:
+            problems += error.problems
+    if problems:
+        raise ConfigError(list(dict.fromkeys(problems)))
+    return apps
+
+
+def _make_app(config: Config | Configuration, node: Node | None) -> Flask:
     app = Flask("greenrelay.app", static_folder=None)
     app.config.from_prefixed_env()
     GreenRelay(app, config, node=node)

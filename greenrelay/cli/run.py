@@ -1,6 +1,6 @@
 """``greenrelay run``: serve a configuration with gevent's own server.
 
-Source: Operations, "Command line"; HTTP, "Three ways in".
+Source: Operations, "Command line"; HTTP, "Three ways in" and "Entries", row http.service.
 """
 
 from __future__ import annotations
@@ -9,67 +9,106 @@ import logging
 import os
 import signal
 import sys
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import asdict, dataclass
+from graphlib import TopologicalSorter
 from typing import NoReturn
 
 import click
 import gevent
+from flask import Flask
 from gevent.event import Event as Flag
 
+from greenrelay.cli.hangup import Hangup
 from greenrelay.config.entries import HttpService
+from greenrelay.core.strategy import ChildState
 from greenrelay.errors import ConfigError
-from greenrelay.extension import create_app
+from greenrelay.extension import create_apps
 from greenrelay.http.state import AppState, state_of
+from greenrelay.runtime.node import Node
 from greenrelay.transport.server import Server
 
 log = logging.getLogger("greenrelay.cli")
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
-REQUEST_GRACE = 10.0
+# How often a server that requires services looks whether they have started, in seconds.
+LOOK_INTERVAL = 0.02
+_STARTED = (ChildState.RUNNING, ChildState.EXITED)
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """One http.service: what it serves, and its server."""
+
+    service: HttpService
+    state: AppState
+    server: Server
 
 
 @click.command()
-@click.argument("config", default="config.yaml", type=click.Path())
-def run(config: str) -> None:
+@click.argument("config", nargs=-1, type=click.Path())
+@click.option(
+    "--set", "settings", multiple=True, metavar="ENTRY.FIELD=VALUE", help="Replace a value."
+)
+def run(config: tuple[str, ...], settings: tuple[str, ...]) -> None:
     """Serve CONFIG (config.yaml) until SIGTERM or Ctrl-C, then drain.
 
-    A second SIGTERM or Ctrl-C ends it at once. Exit status: 0 after a drain, 1 when the address
-    cannot be listened on, 2 for a configuration error, with nothing started.
+    Several files are one configuration. SIGHUP reads them again. A second SIGTERM or Ctrl-C ends
+    it at once. Exit status: 0 after a drain, 1 when an address cannot be listened on, 2 for a
+    configuration error, with nothing started.
     """
+    files = config or ("config.yaml",)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     try:
-        app = create_app(config)
-        state = state_of(app)
-        service = _service(config, state)
-        server = _server(app, service)
+        apps = create_apps(files[0] if len(files) == 1 else files, settings=settings)
+        sites = _sites(apps, ", ".join(files))
     except ConfigError as error:
         _fail(2, str(error))
     told = Flag()
     watchers = [gevent.signal_handler(number, told.set) for number in SIGNALS]
-    try:
-        server.start()
-    except OSError as error:
-        _fail(1, f"cannot listen on {service.addr}: {_why(error)}")
-    state.start()
-    click.echo(f"greenrelay serves {config} on {server.url}")
-    sys.stdout.flush()
+    for site in sites:
+        try:
+            site.server.listen()
+        except OSError as error:
+            _fail(1, f"cannot listen on {site.service.addr}: {_why(error)}")
+    _serve(sites, ", ".join(files), told)
+    hangup = Hangup(apps)
     told.wait()
+    hangup.stop()
     for number, watcher in zip(SIGNALS, watchers, strict=True):
         watcher.cancel()
         signal.signal(number, signal.SIG_DFL)
-    _stop(server, state)
+    _stop(sites)
 
 
-def _service(config: str, state: AppState) -> HttpService:
-    if not state.servers:
-        raise ConfigError([f"{config}: no entry of kind http.service says where to listen"])
-    service, *others = state.servers
-    for other in others:
-        log.warning("%s", other.problem("addr", f"is not served; only {service.id} is"))
-    return service
+def _sites(apps: Sequence[Flask], config: str) -> list[Site]:
+    """Return what is to be served, in the order in which it starts."""
+    found: dict[str, Site] = {}
+    states = [state_of(app) for app in apps]
+    for app, state in zip(apps, states, strict=True):
+        (service,) = state.servers
+        if service.lifecycle.auto_start:
+            found[service.id] = Site(service, state, _server(app, service, state))
+        else:
+            log.info("%s is not served: lifecycle.auto_start is false", service.id)
+    if not found:
+        what = "is to be started" if states else "says where to listen"
+        raise ConfigError([f"{config}: no entry of kind http.service {what}"])
+    _keep_what_belongs_to_the_node(states, found)
+    graph = {key: set(site.service.lifecycle.requires) for key, site in found.items()}
+    return [found[key] for key in TopologicalSorter(graph).static_order() if key in found]
 
 
-def _server(app: object, service: HttpService) -> Server:
-    address, tls = service.addr, service.tls
+def _keep_what_belongs_to_the_node(states: list[AppState], found: dict[str, Site]) -> None:
+    # The services are started by the first app, be it served or not.
+    first = next(iter(found.values())).state
+    if states[0] is not first:
+        first.starters[:0] = states[0].starters
+
+
+def _server(app: object, service: HttpService, state: AppState) -> Server:
+    address, tls, bounds = service.addr, service.tls, state.bounds
+    assert bounds is not None, "a state with a server has its bounds"
     try:
         return Server(
             app,
@@ -78,21 +117,66 @@ def _server(app: object, service: HttpService) -> Server:
             path=address.path,
             certificate=tls.cert,
             key=tls.key,
+            **asdict(bounds),
         )
     except OSError as error:
         why = f"{tls.cert} with tls.key {tls.key} cannot be used: {_why(error)}"
         raise ConfigError([str(service.problem("tls.cert", why))]) from error
 
 
-def _stop(server: Server, state: AppState) -> None:
-    count = len(state.connections)
+def _serve(sites: Sequence[Site], config: str, told: Flag) -> None:
+    """Start everything; clients that come before the services they need have to wait."""
+    for site in sites:
+        site.state.start()
+    for site in sites:
+        _await_required(site, {each.service.id for each in sites}, told)
+        site.server.start()
+        what = config if len(sites) == 1 else f"{site.service.id} of {config}"
+        click.echo(f"greenrelay serves {what} on {site.server.url}")
+    sys.stdout.flush()
+
+
+def _await_required(site: Site, served: Collection[str], told: Flag) -> None:
+    lifecycle, node = site.service.lifecycle, site.state.node
+    # Those that are no services are there by now.
+    wanted = [key for key in lifecycle.requires if key not in node.hosts and key not in served]
+    clock = gevent.get_hub().loop
+    until = clock.now() + lifecycle.start_timeout
+    while wanted and not told.is_set():
+        if clock.now() >= until:
+            log.warning(
+                "%s starts without %s: not started within lifecycle.start_timeout, %g s",
+                site.service.id,
+                ", ".join(wanted),
+                lifecycle.start_timeout,
+            )
+            return
+        gevent.sleep(LOOK_INTERVAL)
+        wanted = [key for key in wanted if not _has_started(node, key)]
+
+
+def _has_started(node: Node, key: str) -> bool:
+    return key in node.services and node.services[key].state in _STARTED
+
+
+def _stop(sites: Sequence[Site]) -> None:
+    count = sum(len(site.state.connections) for site in sites)
     log.info("stopping, with %d open connections; the same signal again ends it at once", count)
     # While it drains it still listens: whoever asks for a WebSocket now gets 503 and Retry-After.
-    state.drain()
-    server.close()
-    server.stop(REQUEST_GRACE)
-    state.stop()
+    _all_at_once([site.state.drain for site in sites])
+    for site in sites:
+        site.server.close()
+    _all_at_once([_stopper(site) for site in sites])
+    sites[0].state.node.shutdown()
     log.info("stopped")
+
+
+def _stopper(site: Site) -> Callable[[], None]:
+    return lambda: site.server.stop(site.service.lifecycle.stop_timeout)
+
+
+def _all_at_once(functions: Sequence[Callable[[], object]]) -> None:
+    gevent.joinall([gevent.spawn(function) for function in functions], raise_error=True)
 
 
 def _why(error: OSError) -> str:

@@ -2,8 +2,8 @@
 
 Source: HTTP, "The request as a process"; WebSocket Relay, "How it works". The Gate sets upgrades
 aside before Flask sees the request, gives each request the right to be a process, keeps
-``X-WS-Relay`` from clients, and starts the connection once Flask's and the user's teardown
-functions have run.
+``X-WS-Relay`` and ``X-SSE-Relay`` from clients, and starts the connection once Flask's and the
+user's teardown functions have run. ``stream_answer.py`` has what becomes of a stream.
 
 Theory of an upgrade. Flask's answer is held back from the moment the middleware accepts it. Then
 one of these follows, each with the target of a request that fails cancelled if it is an orphan:
@@ -18,6 +18,8 @@ import logging
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
+from werkzeug.wrappers import Response
+
 from greenrelay.errors import ProcessExit, UnsupportedServer
 from greenrelay.http.relay_response import (
     HEADER,
@@ -27,8 +29,10 @@ from greenrelay.http.relay_response import (
     gone,
     refuse,
 )
-from greenrelay.http.scope import Body, RequestScope
+from greenrelay.http.request_body import limit_body
+from greenrelay.http.scope import CLIENT_GONE, TOO_LONG, Body, RequestScope
 from greenrelay.http.state import AppState
+from greenrelay.relay.sse_command import HEADER as STREAM_HEADER
 from greenrelay.transport.opening import Opened
 from greenrelay.transport.upgrade import Environ, Upgrade, set_aside
 
@@ -39,7 +43,9 @@ StartResponse = Callable[..., Callable[[bytes], object]]
 WSGIApp = Callable[[Environ, StartResponse], Iterable[bytes]]
 Opener = Callable[[Environ, Upgrade, Acceptance, Headers], Opened | None]
 RuleFinder = Callable[[Environ], tuple[str, bool]]
-_HEADER = HEADER.lower()
+# The headers that are no client's business, and the middleware that takes each away.
+_RELAYS = {HEADER.lower(): "websocket_relay", STREAM_HEADER.lower(): "sse_relay"}
+CLIENT_CLOSED_REQUEST = 499
 
 
 class Exchange(NamedTuple):
@@ -72,16 +78,16 @@ class Gate:
         state = self._state
         if state.starters:
             state.start()
-        upgrade = set_aside(environ)
+        upgrade = set_aside(environ) if "HTTP_UPGRADE" in environ else None
         if upgrade is not None and upgrade.method != "GET" and self._find_rule(environ)[1]:
             sentence = "A WebSocket is asked for with GET."
             return refuse(400, sentence)(environ, start_response)
-        entry = f"{environ['REQUEST_METHOD']} {environ.get('PATH_INFO', '')}"
-        server = str(environ.get("SERVER_SOFTWARE", ""))
-        scope = RequestScope(self._node, state.host, entry, server)
+        if not limit_body(environ, state.body_size):
+            return _too_large(environ, start_response, state.body_size)
+        scope = RequestScope(self._node, state.host, environ, state.attendance)
         exchange = Exchange(environ, start_response)
         if upgrade is None:
-            return self._serve(exchange, scope)
+            return self._serve_request(exchange, scope)
         try:
             answer = self._serve_upgrade(exchange, scope, upgrade)
         finally:
@@ -93,20 +99,39 @@ class Gate:
         # Only now: leaving may wait for the socket's end.
         return answer.leave()
 
+    def _serve_request(self, exchange: Exchange, scope: RequestScope) -> Iterable[bytes]:
+        try:
+            body = self._serve(exchange, scope)
+        except BaseException:
+            if scope.stream is not None:
+                scope.stream.give_up()
+            raise
+        return body if scope.stream is None else scope.stream.answer(*exchange, body)
+
     def _serve(self, exchange: Exchange, scope: RequestScope) -> Iterable[bytes]:
         environ, start_response = exchange
         body = Body(scope)
 
         def start(status: str, headers: Headers, exc_info: Any = None) -> Callable[[bytes], object]:
-            body.expect(status, headers)
-            return start_response(status, self._strip(environ, headers), exc_info)
+            if scope.stream is not None:
+                return scope.stream.hold(status, self._strip(environ, headers), exc_info)
+            length, is_clean = None, True
+            for name, value in headers:
+                lowered = name.lower()
+                if lowered == "content-length":
+                    length = value
+                elif lowered in _RELAYS:
+                    is_clean = False
+            body.expect(status, length)
+            kept = headers if is_clean else self._strip(environ, headers)
+            return start_response(status, kept, exc_info)
 
         try:
             return body.wrap(self._app(environ, start))
         except ProcessExit as error:
             scope.failed(error)
             scope.end()
-            return refuse(503, "This request was ended by the server.")(environ, start_response)
+            return _farewell(scope)(environ, start_response)
         except BaseException as error:
             scope.failed(error)
             scope.end()
@@ -168,18 +193,37 @@ class Gate:
             cancel_orphan(self._node, acceptance.target, scope.children, scope.process)
 
     def _strip(self, environ: Environ, headers: Headers) -> Headers:
-        kept = [header for header in headers if header[0].lower() != _HEADER]
+        kept = [header for header in headers if header[0].lower() not in _RELAYS]
         if len(kept) != len(headers):
             route = self._find_rule(environ)[0]
+            found = [header[0] for header in headers if header[0].lower() in _RELAYS]
             if route not in self._warned:
                 self._warned.add(route)
                 log.warning(
-                    "%s answered with %s, but no websocket_relay stands around it: add it to "
-                    "post_middleware of the router, or decorate the view with @websocket_relay()",
+                    "%s answered with %s, but no %s stands around it: add it to "
+                    "post_middleware of the router, or decorate the view with @%s()",
                     route,
-                    HEADER,
+                    found[0],
+                    *[_RELAYS[found[0].lower()]] * 2,
                 )
         return kept
+
+
+def _farewell(scope: RequestScope) -> Response:
+    """Return the answer to a request whose process was ended."""
+    if scope.cut is CLIENT_GONE:
+        # Nobody reads it; the status is the one of other servers, for the access log.
+        return refuse(CLIENT_CLOSED_REQUEST, "The client has left.")
+    if scope.cut is TOO_LONG:
+        return refuse(503, "This request took longer than the server allows.")
+    return refuse(503, "This request was ended by the server.")
+
+
+def _too_large(
+    environ: Environ, start_response: StartResponse, limit: int | None
+) -> Iterable[bytes]:
+    sentence = f"The body is larger than the {limit} bytes this server takes."
+    return refuse(413, sentence)(environ, start_response)
 
 
 def _write_nothing(data: bytes) -> None:

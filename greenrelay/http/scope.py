@@ -3,21 +3,29 @@
 Source: HTTP, "The request as a process". A request becomes a process on first use, and costs
 nothing before. Its process ends when the server has the whole answer: with the body's last byte
 where its length is known, else when the body is exhausted or closed. A view that crashes ends it
-abnormally, and so does a client that leaves in the middle of a streamed answer.
+abnormally, and so does a client that leaves, or a deadline.
+
+Theory of a cut. A request that is a process is asked to end (CANCEL) and killed after ``GRACE``;
+one that is none could hear nothing, so it becomes one, which is told to end at once. That raises
+ProcessExit where the view waits. While the server writes a chunk of a streamed answer there is no
+view to interrupt: then the next chunk is never asked for.
 """
 
 from __future__ import annotations
 
+import errno
+import logging
 import threading
 import traceback
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from greenlet import GreenletExit, getcurrent
 
 from greenrelay.core.events import (
     RESULT_KILLED,
     RESULT_NORMAL,
+    Cancel,
     ExitError,
     Result,
     result_of_reason,
@@ -27,8 +35,16 @@ from greenrelay.errors import ProcessExit, UnsupportedServer
 from greenrelay.runtime.function_process import FunctionProcess
 from greenrelay.runtime.host import Host
 from greenrelay.runtime.node import Node
+from greenrelay.transport.attendance import GRACE, Attendance, client_socket
+from greenrelay.transport.upgrade import Environ
+
+if TYPE_CHECKING:
+    from greenrelay.http.stream_answer import StreamAnswer
+
+log = logging.getLogger("greenrelay.http")
 
 CLIENT_GONE = result_of_reason("client gone")
+TOO_LONG = result_of_reason("request timeout")
 _NO_BODY = ("1", "204", "304")
 
 
@@ -36,22 +52,32 @@ class RequestScope:
     """The right of one request to be a process; it becomes one on first use."""
 
     __slots__ = (
-        "_entry",
+        "_attendance",
+        "_environ",
         "_greenlet",
         "_host",
         "_is_over",
         "_node",
         "_outer",
         "_result",
-        "_server",
+        "cut",
+        "is_inside",
+        "is_stopped",
         "process",
+        "socket",
+        "stream",
     )
 
-    def __init__(self, node: Node, host: Host, entry: str, server: str = "") -> None:
+    def __init__(
+        self,
+        node: Node,
+        host: Host,
+        environ: Environ,
+        attendance: Attendance,
+    ) -> None:
         self._node = node
         self._host = host
-        self._entry = entry
-        self._server = server
+        self._environ = environ
         running: Any = getcurrent()
         # A view may serve a request of its own, with a test client: the outer one goes on then.
         self._outer = getattr(running, "greenrelay_scope", None)
@@ -60,6 +86,17 @@ class RequestScope:
         self._is_over = False
         self._result = RESULT_NORMAL
         self.process: FunctionProcess | None = None
+        # Once the view's answer is to become a stream of events.
+        self.stream: StreamAnswer | None = None
+        # Why it was cut short, whether that is to happen now, and whether the application runs,
+        # not the server.
+        self.cut: Result | None = None
+        self.is_stopped = False
+        self.is_inside = True
+        self._attendance = attendance
+        self.socket = client_socket(environ)
+        if self.socket is not None:
+            attendance.enter(self)
 
     def adopt(self) -> FunctionProcess:
         """Make the request's greenlet a process; raises UnsupportedServer without gevent's loop."""
@@ -67,12 +104,21 @@ class RequestScope:
             raise UnsupportedServer(self._server)
         node = self._node
         host = node.take_place(self._host.id)
-        process = FunctionProcess(node, host, node.new_pid(host), self._entry)
+        process = FunctionProcess(node, host, node.new_pid(host), self.entry)
         process.children = {}
         process.adopt(self._greenlet)
         node.admit(process)
         self.process = process
         return process
+
+    @property
+    def entry(self) -> str:
+        """What it asks for, as the process of it shows."""
+        return f"{self._environ['REQUEST_METHOD']} {self._environ.get('PATH_INFO', '')}"
+
+    @property
+    def _server(self) -> str:
+        return str(self._environ.get("SERVER_SOFTWARE", ""))
 
     @property
     def children(self) -> dict[Pid, str | None]:
@@ -92,6 +138,35 @@ class RequestScope:
         if self.process is not None and self._result is RESULT_NORMAL:
             self._result = _result_of(error)
 
+    def client_left(self) -> None:
+        """Cut the request short: nobody waits for its answer any more."""
+        self._cut_short(CLIENT_GONE)
+
+    def time_is_over(self) -> None:
+        """Cut the request short: it has taken longer than the server allows."""
+        log.warning("%s took longer than timeouts.handler", self.entry)
+        self._cut_short(TOO_LONG)
+
+    def must_end(self) -> None:
+        """End the request, which was asked to and has not."""
+        self._stop(RESULT_KILLED)
+
+    def _cut_short(self, result: Result) -> None:
+        if self._is_over or self.cut is not None:
+            return
+        self.cut = result
+        if self.process is None:
+            self._stop(result)
+        else:
+            self.process.deliver_event(Cancel(None, result.reason, GRACE))
+
+    def _stop(self, result: Result) -> None:
+        if self._is_over:
+            return
+        self.is_stopped = True
+        if self.is_inside:
+            (self.process or self.adopt()).end(result)
+
     def end(self, result: Result = RESULT_NORMAL) -> None:
         """The request is over, and so is its process, if it became one; only the first time."""
         if self._is_over:
@@ -99,10 +174,15 @@ class RequestScope:
         self._is_over = True
         running, process = self._greenlet, self.process
         running.greenrelay_scope = self._outer
+        if self.socket is not None:
+            self._attendance.leave(self)
         if process is not None:
             # Not None: what sends looks whether there is one, and no further.
             del running.greenrelay_process
             mine = self._result if result is RESULT_NORMAL else result
+            if self.cut is not None and mine is RESULT_NORMAL:
+                # It has ended in time by itself, but for nobody: what it linked ends with it.
+                mine = self.cut
             process.finish(process.exit_result or mine)
 
 
@@ -120,42 +200,55 @@ class Body:
 
     def __init__(self, scope: RequestScope) -> None:
         self._scope = scope
-        self._chunks: Iterator[bytes] = iter(())
+        self._chunks: Iterable[bytes] = ()
         self._close: Any = None
         self._missing: int | None = None
 
-    def expect(self, status: str, headers: Iterable[tuple[str, str]]) -> None:
-        """Learn how long the body is, if the headers say so."""
+    def expect(self, status: str, length: str | None) -> None:
+        """Learn how long the body is, if there is a Content-Length."""
         if status.startswith(_NO_BODY):
             self._missing = 0
-            return
-        lengths = [value for name, value in headers if name.lower() == "content-length"]
-        self._missing = int(lengths[0]) if lengths and lengths[0].isdecimal() else None
+        else:
+            self._missing = int(length) if length and length.isdecimal() else None
 
     def wrap(self, chunks: Iterable[bytes]) -> Body:
         """Iterate ``chunks`` from now on, and close them."""
-        self._chunks = iter(chunks)
+        self._scope.is_inside = False
+        self._chunks = chunks
         self._close = getattr(chunks, "close", None)
         return self
 
-    def __iter__(self) -> Body:
-        return self
-
-    def __next__(self) -> bytes:
+    def __iter__(self) -> Iterator[bytes]:
+        scope, missing = self._scope, self._missing
         try:
-            chunk = next(self._chunks)
-        except StopIteration:
-            self._scope.end()
+            if scope.is_stopped:
+                raise self._cut_off()
+            scope.is_inside = True
+            for chunk in self._chunks:
+                scope.is_inside = False
+                if missing is not None:
+                    missing -= len(chunk)
+                    if missing <= 0:
+                        scope.end()
+                yield chunk
+                if scope.is_stopped:
+                    raise self._cut_off()
+                scope.is_inside = True
+        except GeneratorExit:
+            # It is closed before its end, and ``close`` says why.
             raise
         except BaseException as error:
-            self._scope.failed(error)
-            self._scope.end()
+            scope.failed(error)
+            scope.end()
+            if isinstance(error, ProcessExit) and scope.is_stopped:
+                raise self._cut_off() from None
             raise
-        if self._missing is not None:
-            self._missing -= len(chunk)
-            if self._missing <= 0:
-                self._scope.end()
-        return chunk
+        scope.end()
+
+    def _cut_off(self) -> OSError:
+        # To servers the same as a client that has left: they say no more on this connection.
+        self._scope.end()
+        return BrokenPipeError(errno.EPIPE, "the request was cut short")
 
     def close(self) -> None:
         """Close the chunks; a scope that has not ended by now has lost its client."""

@@ -10,7 +10,10 @@ from flask import Flask, current_app, has_app_context
 from greenrelay.config.entries import HttpService
 from greenrelay.runtime.host import Host
 from greenrelay.runtime.node import Node
+from greenrelay.transport.attendance import Attendance
+from greenrelay.transport.bounds import Bounds
 from greenrelay.transport.drain import Connections
+from greenrelay.transport.stream_opening import StreamOpening
 
 EXTENSION = "greenrelay"
 
@@ -28,6 +31,16 @@ class AppState:
     connections: Connections = field(default_factory=Connections)
     starters: list[Callable[[], object]] = field(default_factory=list)
     servers: tuple[HttpService, ...] = ()
+    attendance: Attendance = field(init=False)
+    body_size: int | None = field(init=False)
+    streams: StreamOpening = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.streams = StreamOpening(self.node, self.host, self.connections)
+        # The first says for all where something else listens for them: see cli/run.py.
+        first = self.servers[0] if self.servers else None
+        self.attendance = Attendance(None if first is None else first.timeouts.handler)
+        self.body_size = None if first is None else first.limits.body_size
 
     def start(self) -> None:
         """Start the services, once."""
@@ -39,6 +52,30 @@ class AppState:
     def addresses(self) -> list[str]:
         """Where the configuration says to listen, which only ``greenrelay run`` heeds."""
         return [f"{server.at('addr')}: addr {server.addr}" for server in self.servers]
+
+    @property
+    def bounds(self) -> Bounds | None:
+        """What a client may do with its connection; None where no server says so."""
+        if not self.servers:
+            return None
+        first = self.servers[0]
+        return Bounds(
+            head_timeout=first.timeouts.read,
+            head_size=first.limits.header_size,
+            idle_timeout=first.timeouts.idle,
+            write_timeout=first.timeouts.write,
+        )
+
+    @property
+    def bounds_given(self) -> list[str]:
+        """The bounds that the configuration gives, with their places."""
+        names = ("timeouts.read", "timeouts.write", "timeouts.idle", "limits.header_size")
+        return [
+            f"{server.marks[name]}: {name}"
+            for server in self.servers[:1]
+            for name in names
+            if name in server.marks
+        ]
 
     def drain(self, *, at_most: float | None = None) -> None:
         """Close the connections and refuse new ones; the caller must be able to wait.

@@ -16,6 +16,7 @@ from gevent.event import Event as Flag
 from greenrelay.relay.places import Place, Places
 from greenrelay.transport.connection import Connection
 from greenrelay.transport.life import Life
+from greenrelay.transport.stream import Stream
 from greenrelay.transport.upgrade import Upgrade
 
 log = logging.getLogger("greenrelay.transport")
@@ -26,10 +27,10 @@ CLOSES_PER_SECOND = 100
 
 
 class Connections:
-    """The open connections of one node; ``is_draining`` refuses new ones."""
+    """The open connections of one node, streams too; ``is_draining`` refuses new ones."""
 
     def __init__(self) -> None:
-        self._open: dict[str, Connection] = {}
+        self._open: dict[str, Connection | Stream] = {}
         self._is_empty = Flag()
         self._is_empty.set()
         self._all = Places()
@@ -42,7 +43,7 @@ class Connections:
     def __len__(self) -> int:
         return len(self._open)
 
-    def __iter__(self) -> Iterator[Connection]:
+    def __iter__(self) -> Iterator[Connection | Stream]:
         return iter(tuple(self._open.values()))
 
     def reserve(self, upgrade: Upgrade, limit: int) -> bool:
@@ -69,17 +70,27 @@ class Connections:
         upgrade.place = None
         if place.counted_for:
             self._places[connection.pid] = place
-        self._open[connection.pid] = connection
-        self._is_empty.clear()
+        self.keep(connection)
         connection.on_over = self._on_over
 
-    def _remove(self, connection: Life) -> None:
+    def keep(self, connection: Connection | Stream) -> None:
+        """Close ``connection`` too when the server stops, unless it is forgotten by then."""
+        self._open[connection.pid] = connection
+        self._is_empty.clear()
+
+    def forget(self, connection: Life | Stream) -> bool:
+        """The connection is over; False where it was forgotten before."""
         if self._open.pop(connection.pid, None) is None:
+            return False
+        if not self._open:
+            self._is_empty.set()
+        return True
+
+    def _remove(self, connection: Life) -> None:
+        if not self.forget(connection):
             return
         place = self._places.pop(connection.pid) if connection.pid in self._places else Place()
         self._all.give_back(place)
-        if not self._open:
-            self._is_empty.set()
 
     def drain(self, *, period: float | None = None) -> None:
         """Close every connection within ``period`` seconds and wait for that.

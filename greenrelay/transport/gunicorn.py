@@ -25,6 +25,7 @@ import gevent
 from gevent.event import Event as Flag
 
 from greenrelay.errors import UnsupportedServer
+from greenrelay.transport.bounds import Bounds
 from greenrelay.transport.handler import RelayHandler
 from greenrelay.transport.server import Listener
 
@@ -48,6 +49,14 @@ class Application(Protocol):
     @property
     def addresses(self) -> Sequence[str]:
         """Where it would listen if gunicorn did not."""
+
+    @property
+    def bounds(self) -> Bounds | None:
+        """What its clients may do; None where nothing says so."""
+
+    @property
+    def bounds_given(self) -> Sequence[str]:
+        """Which of the bounds its configuration sets, and where."""
 
     def start(self) -> None:
         """Start what runs beside the requests, once."""
@@ -164,6 +173,22 @@ def _say_what_is_ignored(worker: Any) -> None:
     for application in tuple(_applications):
         for address in application.addresses:
             worker.log.info("greenrelay: gunicorn listens; %s and its TLS are not used", address)
+        _bound(worker, application)
+
+
+def _bound(worker: Any, application: Application) -> None:
+    """Let the worker's server obey the application's bounds; a worker without one cannot."""
+    if worker.server_class is not None:
+        if application.bounds is not None:
+            application.bounds.put_on(worker.server_class)
+        return
+    for given in application.bounds_given:
+        worker.log.warning(
+            "greenrelay: %s is not applied by gunicorn's worker %s, whose HTTP parser has limits "
+            "of its own; -k greenrelay.gunicorn.Worker applies it",
+            given,
+            type(worker).__name__,
+        )
 
 
 def _stop_when_told(worker: Any, is_served: Flag) -> None:

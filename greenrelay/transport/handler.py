@@ -23,6 +23,8 @@ from gevent.pywsgi import Input, WSGIHandler
 from geventwebsocket.exceptions import WebSocketError
 from geventwebsocket.handler import Client, WebSocketHandler
 
+from greenrelay.transport.attendance import CLIENT_SOCKET
+from greenrelay.transport.framing import check_framing
 from greenrelay.transport.head import (
     HEAD_SIZE,
     HEAD_TIMEOUT,
@@ -31,7 +33,14 @@ from greenrelay.transport.head import (
     answer,
     send_away,
 )
-from greenrelay.transport.upgrade import TAKE_OVER, TakenOver, detach, read_buffered
+from greenrelay.transport.upgrade import (
+    SWITCHING,
+    TAKE_OVER,
+    TakenOver,
+    detach,
+    read_buffered,
+)
+from greenrelay.transport.upload import Upload, write_all
 from greenrelay.websocket.frames import CLOSE, close_payload
 from greenrelay.websocket.handshake import check, wants_websocket
 
@@ -53,6 +62,7 @@ class RelayHandler(WebSocketHandler):  # type: ignore[misc]
     is_upgraded = False
     _deadline: gevent.Timeout | None = None
     _has_begun = False
+    _is_kept_alive = False
 
     # between requests
 
@@ -90,9 +100,11 @@ class RelayHandler(WebSocketHandler):  # type: ignore[misc]
         return is_read
 
     def MessageClass(self, rfile: Any, *args: Any) -> Any:
-        """Read the header fields, up to the server's limit."""
+        """Read the header fields, up to the server's limit; raises ValueError for bad ones."""
         limit = getattr(self.server, "head_size", HEAD_SIZE)
-        return super().MessageClass(Fields(rfile, limit), *args)
+        message = super().MessageClass(Fields(rfile, limit), *args)
+        check_framing(message)
+        return message
 
     def _wait_for_first_byte(self) -> bool:
         waiting = getattr(self.server, "waiting", None)
@@ -100,11 +112,16 @@ class RelayHandler(WebSocketHandler):  # type: ignore[misc]
             return bool(self.rfile.peek(1))
         if self.server.closed:
             return False
+        if self._is_kept_alive:
+            self.socket.settimeout(self.server.idle_timeout or None)
         waiting.add(self)
         try:
+            # One that is late is an OSError, as a connection that is lost.
             return bool(self.rfile.peek(1))
         finally:
             waiting.discard(self)
+            self._is_kept_alive = True
+            self.socket.settimeout(self.server.write_timeout or None)
 
     def _handle_client_error(self, ex: Exception) -> Any:
         if isinstance(ex, HeadTooLarge):
@@ -126,13 +143,18 @@ class RelayHandler(WebSocketHandler):  # type: ignore[misc]
     def get_environ(self) -> dict[str, Any]:
         """Return the environ with the way to the socket in it."""
         environ: dict[str, Any] = super().get_environ()
+        environ[CLIENT_SOCKET] = self.socket
+        environ[TAKE_OVER] = self.take_over
+        if self.wsgi_input.chunked_input or self.wsgi_input.content_length:
+            seconds = getattr(self.server, "head_timeout", HEAD_TIMEOUT) or None
+            upload = Upload(self.wsgi_input, self.socket, seconds)
+            self.wsgi_input = environ["wsgi.input"] = upload
         upgrade = environ.get("HTTP_UPGRADE", "")
-        if wants_websocket(upgrade, environ.get("HTTP_CONNECTION", "")):
+        if upgrade and wants_websocket(upgrade, environ.get("HTTP_CONNECTION", "")):
             # pywsgi hands out the bare socket file here, and a view that reads the body of its
             # request would wait for the client to close. take_over uses the file itself.
             environ["wsgi.input"] = self.wsgi_input
             environ["wsgi.input_terminated"] = True
-            environ[TAKE_OVER] = self.take_over
             if self._could_shake_hands(environ):
                 environ["wsgi.websocket"] = LateWebSocket(self)
                 environ["wsgi.websocket_version"] = environ["HTTP_SEC_WEBSOCKET_VERSION"]
@@ -148,8 +170,16 @@ class RelayHandler(WebSocketHandler):  # type: ignore[misc]
             # Both hold on to this handler, which holds on to its environ.
             self.environ.pop("wsgi.websocket", None)
             self.environ.pop(TAKE_OVER, None)
+            self.environ.pop(CLIENT_SOCKET, None)
             if late is not None:
                 late.leave()
+
+    def handle_one_response(self) -> None:
+        """Answer the request; one whose body nobody wants to read is the connection's last."""
+        super().handle_one_response()
+        if isinstance(self.wsgi_input, Upload) and self.wsgi_input.is_abandoned:
+            self.close_connection = True
+            send_away(self.socket, b"")
 
     def start_response(
         self, status: str, headers: list[tuple[str, str]], exc_info: Any = None
@@ -175,6 +205,15 @@ class RelayHandler(WebSocketHandler):  # type: ignore[misc]
         else:
             super().process_result()
 
+    def _sendall(self, data: Any) -> None:
+        try:
+            write_all(self.socket, data)
+        except OSError as error:
+            self.status = f"socket error: {error}"
+            self.code = -abs(self.code or 0)
+            raise
+        self.response_length += len(data)
+
     def log_request(self) -> None:
         """Log the request the way the server does, an upgrade too."""
         WSGIHandler.log_request(self)
@@ -194,11 +233,12 @@ class RelayHandler(WebSocketHandler):  # type: ignore[misc]
 
     # upgrades
 
-    def take_over(self) -> TakenOver:
-        """Give the socket away: to the server the request is over, answered with 101."""
+    def take_over(self, status: str = SWITCHING) -> TakenOver:
+        """Give the socket away: to the server the request is over, answered with ``status``."""
+        self.socket.settimeout(None)
         buffered = read_buffered(self.rfile, self.socket)
         sock, is_detached = detach(self.socket)
-        self._mark_upgraded()
+        self._mark_upgraded(status)
         if is_detached:
             self.socket = None
         return TakenOver(sock, buffered, is_detached, list)
@@ -206,6 +246,7 @@ class RelayHandler(WebSocketHandler):  # type: ignore[misc]
     def shake_hands(self) -> Any:
         """Upgrade in gevent-websocket's own way and return its WebSocket."""
         late = self.environ.get("wsgi.websocket")
+        self.socket.settimeout(None)
         self.upgrade_connection()
         self._prepare_response()
         self.environ["wsgi.websocket"] = late
@@ -222,12 +263,12 @@ class RelayHandler(WebSocketHandler):  # type: ignore[misc]
         key = environ.get("HTTP_SEC_WEBSOCKET_KEY", "")
         return check(method, self.request_version or "", version, key) is None
 
-    def _mark_upgraded(self) -> None:
+    def _mark_upgraded(self, status: str = SWITCHING) -> None:
         self.is_upgraded = True
         self.close_connection = True
         self.headers_sent = True
-        self.status = self._orig_status = "101 Switching Protocols"
-        self.code = 101
+        self.status = self._orig_status = status
+        self.code = int(status.split()[0])
         self.response_headers: list[tuple[bytes, bytes]] = []
         # There is no body to be read to its end, nor anything that could be read.
         self.wsgi_input = Input(self.rfile, 0)

@@ -33,11 +33,15 @@ class Listener(pywsgi.WSGIServer):
 
     pywsgi itself would leave a kept-alive connection waiting for a request that never comes. A
     client has ``head_timeout`` seconds for its TLS handshake and as much for the head of a
-    request, of which the header fields may have ``head_size`` bytes.
+    request, of which the header fields may have ``head_size`` bytes. Each wait for a piece of a
+    request's body lasts ``head_timeout`` too, each for a client to take a piece of its answer
+    ``write_timeout``, and the one between two requests ``idle_timeout``; 0 is for ever.
     """
 
     head_timeout = HEAD_TIMEOUT
     head_size = HEAD_SIZE
+    idle_timeout = 0.0
+    write_timeout = 0.0
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self.waiting: set[RelayHandler] = set()
@@ -72,8 +76,8 @@ class Listener(pywsgi.WSGIServer):
 class Server:
     """Serves one WSGI application on one address: ``host`` and ``port``, or a Unix ``path``.
 
-    ``port`` 0 is any free one; ``url`` tells which after ``start``. ``head_timeout`` and
-    ``head_size`` bound the head of a request, see Listener. With ``certificate`` and
+    ``port`` 0 is any free one; ``url`` tells which after ``listen``. ``head_timeout`` and the
+    three after it bound what clients may do, see Listener. With ``certificate`` and
     ``key``, paths of PEM files, it speaks TLS. Raises OSError, of which ssl.SSLError is one, for
     files that are not there or do not fit.
     """
@@ -89,6 +93,8 @@ class Server:
         key: str | None = None,
         head_timeout: float = HEAD_TIMEOUT,
         head_size: int = HEAD_SIZE,
+        idle_timeout: float = 0.0,
+        write_timeout: float = 0.0,
     ) -> None:
         self._application = application
         self._host = host
@@ -97,6 +103,8 @@ class Server:
         self._inode = 0
         self._head_timeout = head_timeout
         self._head_size = head_size
+        self._idle_timeout = idle_timeout
+        self._write_timeout = write_timeout
         self._tls: dict[str, Any] = {}
         if certificate is not None:
             context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
@@ -104,8 +112,8 @@ class Server:
             self._tls["ssl_context"] = context
         self._server: Any = None
 
-    def start(self) -> None:
-        """Listen and serve; raises OSError when the address is not to be had."""
+    def listen(self) -> None:
+        """Listen, and let clients wait; raises OSError when the address is not to be had."""
         self._server = Listener(
             self._listen_unix() if self._path else (self._host, self._port),
             self._application,
@@ -118,10 +126,18 @@ class Server:
         )
         self._server.head_timeout = self._head_timeout
         self._server.head_size = self._head_size
-        self._server.start()
+        self._server.idle_timeout = self._idle_timeout
+        self._server.write_timeout = self._write_timeout
+        self._server.init_socket()
         if not self._path:
             # Accepted sockets inherit it; without it an answer in two writes waits for an ACK.
             self._server.socket.setsockopt(std_socket.IPPROTO_TCP, std_socket.TCP_NODELAY, 1)
+
+    def start(self) -> None:
+        """Serve, after ``listen`` if that has not been called; raises OSError as it does."""
+        if self._server is None:
+            self.listen()
+        self._server.start()
 
     @property
     def url(self) -> str:

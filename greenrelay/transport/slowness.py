@@ -10,6 +10,8 @@ connection that gets it stops reading its own client.
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 from greenlet import getcurrent
@@ -22,6 +24,7 @@ from greenrelay.runtime.waiter import Waiter
 
 if TYPE_CHECKING:
     from greenrelay.transport.connection import Connection
+    from greenrelay.transport.stream import Stream
 
 log = logging.getLogger("greenrelay.transport")
 
@@ -31,16 +34,21 @@ def overflow(connection: Connection, frame: bytes) -> bool:
 
     Raises InboxFull for a sender that would have to wait and cannot.
     """
+    return make_way(connection, partial(connection.socket.write, frame))
+
+
+def make_way(connection: Connection | Stream, write: Callable[[], bool]) -> bool:
+    """Do what the policy says for what ``write`` had no room for; see ``overflow``."""
     policy = connection.limits.slow_policy
     if policy.kind == CLOSE:
         connection.fall_behind()
         return False
     if not policy.drops:
-        return _wait_for_room(connection, frame, policy.seconds)
+        return _wait_for_room(connection, write, policy.seconds)
     if policy.kind == DROP_OLDEST:
         while connection.socket.drop_oldest():
             connection.messages_out -= 1
-            if connection.socket.write(frame):
+            if write():
                 break
         else:
             # What is left is on the wire in part and must follow: the new frame is the oldest.
@@ -53,7 +61,9 @@ def overflow(connection: Connection, frame: bytes) -> bool:
     return True
 
 
-def _wait_for_room(connection: Connection, frame: bytes, seconds: float) -> bool:
+def _wait_for_room(
+    connection: Connection | Stream, write: Callable[[], bool], seconds: float
+) -> bool:
     sender = getattr(getcurrent(), "greenrelay_process", None)
     if not isinstance(sender, FunctionProcess):
         raise InboxFull(connection.pid, connection.limits.queue_messages)
@@ -70,6 +80,6 @@ def _wait_for_room(connection: Connection, frame: bytes, seconds: float) -> bool
                     return False
         finally:
             waiter.drop()
-        if connection.is_open and connection.socket.write(frame):
+        if connection.is_open and write():
             return connection.is_open
     return False

@@ -25,6 +25,7 @@ from greenrelay.websocket.handshake import wants_websocket
 Environ = dict[str, Any]
 UPGRADE = "greenrelay.upgrade"
 TAKE_OVER = "greenrelay.take_over"
+SWITCHING = "101 Switching Protocols"
 
 
 @dataclass(slots=True)
@@ -71,7 +72,7 @@ class Left:
     """
 
     def __iter__(self) -> Iterator[bytes]:
-        raise BrokenPipeError(errno.EPIPE, "this connection is a WebSocket now")
+        raise BrokenPipeError(errno.EPIPE, "this connection is the relay's now")
 
 
 def set_aside(environ: Environ) -> Upgrade | None:
@@ -93,19 +94,27 @@ def set_aside(environ: Environ) -> Upgrade | None:
         subprotocols=environ.get("HTTP_SEC_WEBSOCKET_PROTOCOL", ""),
         path=_text(environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", "")),
         remote_addr=environ.get("REMOTE_ADDR", ""),
-        is_supported=_way(environ) is not None,
+        is_supported=can_take_over(environ),
         extensions=environ.get("HTTP_SEC_WEBSOCKET_EXTENSIONS", ""),
     )
     environ[UPGRADE] = upgrade
     return upgrade
 
 
-def take_over(environ: Environ) -> TakenOver:
-    """Take the socket away from the server; raises UnsupportedServer."""
+def can_take_over(environ: Environ) -> bool:
+    """Whether the server gives its socket away."""
+    return _way(environ) is not None
+
+
+def take_over(environ: Environ, status: str = SWITCHING) -> TakenOver:
+    """Take the socket away from the server; raises UnsupportedServer.
+
+    ``status`` is what the server's access log says of the request.
+    """
     way = _way(environ)
     if way is None:
         raise UnsupportedServer(str(environ.get("SERVER_SOFTWARE") or "this WSGI server"))
-    return way(environ)
+    return way(environ, status)
 
 
 def has_left(taken: TakenOver) -> bool:
@@ -125,24 +134,30 @@ def _text(wsgi_text: str) -> str:
     return wsgi_text.encode("latin-1", "replace").decode("utf-8", "replace")
 
 
-def _way(environ: Environ) -> Callable[[Environ], TakenOver] | None:
+def _way(environ: Environ) -> Callable[[Environ, str], TakenOver] | None:
     if TAKE_OVER in environ:
         return _from_our_handler
     sock = environ.get("gunicorn.socket")
     if isinstance(sock, gevent_socket.socket) or is_tls(sock):
         return _from_gunicorn
-    raw = getattr(environ.get("wsgi.input"), "raw", None)
+    raw = getattr(_file(environ), "raw", None)
     if isinstance(getattr(raw, "_sock", None), gevent_socket.socket):
         return _from_pywsgi
     return None
 
 
-def _from_our_handler(environ: Environ) -> TakenOver:
-    taken: TakenOver = environ[TAKE_OVER]()
+def _file(environ: Environ) -> Any:
+    # What pywsgi reads from: bare for an upgrade request, else within its Input.
+    found = environ.get("wsgi.input")
+    return getattr(found, "rfile", found)
+
+
+def _from_our_handler(environ: Environ, status: str) -> TakenOver:
+    taken: TakenOver = environ[TAKE_OVER](status)
     return taken
 
 
-def _from_gunicorn(environ: Environ) -> TakenOver:
+def _from_gunicorn(environ: Environ, status: str) -> TakenOver:
     # gunicorn's own HTTP parser has read the request.
     reader = environ["wsgi.input"].reader
     unreader = reader.unreader if hasattr(reader, "unreader") else reader.req.unreader
@@ -152,8 +167,8 @@ def _from_gunicorn(environ: Environ) -> TakenOver:
     return TakenOver(sock, buffered, is_detached, Left)
 
 
-def _from_pywsgi(environ: Environ) -> TakenOver:
-    rfile = environ["wsgi.input"]
+def _from_pywsgi(environ: Environ, status: str) -> TakenOver:
+    rfile = _file(environ)
     sock = rfile.raw._sock
     buffered = read_buffered(rfile, sock)
     sock, is_detached = detach(sock)

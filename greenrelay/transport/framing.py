@@ -1,0 +1,37 @@
+"""Whether the head of a request leaves no doubt about where the request ends.
+
+Source: RFC 9112, sections 3.2, 5.1 and 6.3. What a proxy in front takes for one request must not be
+two here, with the second one a client's that nobody has checked. pywsgi takes the first of several
+lengths, any text that Python reads as a number, and codings it does not know as no body at all.
+"""
+
+from __future__ import annotations
+
+import re
+from http.client import HTTPMessage
+
+_NAMES = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z\n]*", re.ASCII)
+
+
+class AmbiguousHead(ValueError):
+    """The header fields do not say clearly where the request ends, or whose it is."""
+
+
+def check_framing(fields: HTTPMessage) -> None:
+    """Raise AmbiguousHead where readers could differ about the end of the request."""
+    names = fields.keys()
+    if fields.defects or not _NAMES.fullmatch("\n".join(names)):
+        raise AmbiguousHead("a header field has no name that could be one")
+    lowered = [name.lower() for name in names]
+    if lowered.count("host") > 1:
+        raise AmbiguousHead("there is more than one Host")
+    if "transfer-encoding" in lowered:
+        codings = fields.get_all("transfer-encoding") or [""]
+        if [coding.strip().lower() for coding in codings] != ["chunked"]:
+            raise AmbiguousHead(f"Transfer-Encoding is {', '.join(codings)!r}; it must be chunked")
+        if "content-length" in lowered:
+            raise AmbiguousHead("there are Transfer-Encoding and Content-Length")
+    elif "content-length" in lowered:
+        lengths = fields.get_all("content-length") or [""]
+        if len(lengths) > 1 or not (lengths[0].isascii() and lengths[0].strip().isdigit()):
+            raise AmbiguousHead(f"Content-Length is {', '.join(lengths)!r}; it must be one number")

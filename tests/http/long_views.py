@@ -1,0 +1,66 @@
+"""Views that take long and say on stdout what happens to them, for servers that are programs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import gevent
+from flask import Response, request
+
+from greenrelay import process, spawn_linked
+
+
+def _say(text: str) -> None:
+    print(text, flush=True)
+
+
+def _child() -> None:
+    try:
+        process.receive("never")
+    finally:
+        _say("the child ends")
+
+
+def plain() -> str:
+    """Wait, without being a process."""
+    _say("plain begins")
+    try:
+        gevent.sleep(60)
+    except BaseException as error:
+        _say(f"plain ends: {error}")
+        raise
+    return "not reached"
+
+
+def linked() -> str:
+    """Wait for a message, linked to a child that does the same."""
+    spawn_linked(_child)
+    _say("linked begins")
+    event: Any = process.receive()
+    _say(f"linked gets {event.kind}: {event.reason}")
+    return "nobody reads this"
+
+
+def stream() -> Response:
+    """Stream something, then wait."""
+
+    def chunks() -> Iterator[str]:
+        yield "first"
+        _say("stream begins")
+        try:
+            gevent.sleep(60)
+        finally:
+            _say("stream ends")
+
+    return Response(chunks())
+
+
+def count() -> str:
+    """Say how long the body is."""
+    return f"{len(request.get_data())} bytes"
+
+
+def busy() -> None:
+    """A service that is never done with its start."""
+    gevent.sleep(60)

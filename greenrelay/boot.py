@@ -9,14 +9,19 @@ import logging
 import os
 import sys
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Iterable, Sequence
+from dataclasses import dataclass, replace
 from os import PathLike
 from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
 
 from flask import Flask
 
-from greenrelay.config.entries import Entry, ProcessService
-from greenrelay.config.resolve import Configuration, load
+from greenrelay.config.entries import Entry, ProcessHost, ProcessService
+from greenrelay.config.loader import Source
+from greenrelay.config.mark import Problem, told
+from greenrelay.config.resolve import Configuration, draft
+from greenrelay.core.pid import Pid
 from greenrelay.core.restart import RestartPolicy
 from greenrelay.core.strategy import Child
 from greenrelay.errors import ConfigError, UnknownEntry
@@ -25,20 +30,69 @@ from greenrelay.http.router import blueprint_problems, mount_router
 from greenrelay.http.state import AppState
 from greenrelay.runtime.entry import import_callable
 from greenrelay.runtime.host import Host
+from greenrelay.runtime.node import Node
 from greenrelay.runtime.service import start_services
 
 log = logging.getLogger("greenrelay.config")
+APPLIED = "greenrelay.applied"
 
 
-def read(source: str | PathLike[str] | Mapping[str, object] | Sequence[object]) -> Configuration:
+@runtime_checkable
+class SetsUp(Protocol):
+    """An entry of a plug-in that does something: it is called once, before anything runs."""
+
+    def set_up(self, app: Flask) -> None:
+        """Set up ``app``, which has its node by now."""
+
+
+@dataclass(slots=True, eq=False)
+class Applied:
+    """The configuration in force in one app, which a reload replaces.
+
+    ``blueprints`` and ``views`` are the names it has mounted, ``supervisor`` is that of its
+    services, if there are any and they ``have_started``; ``missing`` are those a reload could not
+    start.
+    """
+
+    configuration: Configuration
+    blueprints: frozenset[str] = frozenset()
+    views: frozenset[str] = frozenset()
+    supervisor: Pid | None = None
+    have_started: bool = False
+    missing: frozenset[str] = frozenset()
+
+    def start_services(self, node: Node) -> None:
+        """Start the services that start by themselves, if there are any."""
+        self.have_started = True
+        found = children(self.configuration)
+        if found:
+            self.supervisor = start_services(node, found)
+
+
+def read(source: Source, settings: Iterable[str] = ()) -> Configuration:
     """Return the checked configuration; its folder and the working directory can be imported from.
 
-    Raises ConfigError with every problem.
+    ``settings`` are those of ``--set``. Raises ConfigError with every problem; of a configuration
+    that has one, also with what cannot be imported.
     """
-    if isinstance(source, (str, PathLike)) and "\n" not in str(source):
-        _import_from(Path(source).resolve().parent)
-    _import_from(Path.cwd())
-    return load(source, middleware=SPECS)
+    for folder in dict.fromkeys([*_folders(source), Path.cwd()]):
+        _import_from(folder)
+    found = draft(source, middleware=SPECS, settings=settings)
+    if found.problems or found.refusals:
+        told_already = {(each.mark, each.field) for each in found.problems}
+        more = import_problems(found.configuration, found.declared)
+        found.check(each for each in more if (each.mark, each.field) not in told_already)
+    return found.configuration
+
+
+def _folders(source: Source) -> list[Path]:
+    # The first of several files comes first on the path.
+    paths = source if isinstance(source, Sequence) and not isinstance(source, str) else [source]
+    return [
+        Path(each).resolve().parent
+        for each in reversed(paths)
+        if isinstance(each, (str, PathLike)) and "\n" not in str(each)
+    ]
 
 
 def check(app: Flask, configuration: Configuration) -> None:
@@ -46,6 +100,17 @@ def check(app: Flask, configuration: Configuration) -> None:
 
     Raises ConfigError with every view, service and blueprint that cannot be imported or mounted;
     an error that a module itself raises goes through.
+    """
+    problems = told(import_problems(configuration))
+    problems += blueprint_problems(app, configuration.routers)
+    if problems:
+        raise ConfigError(list(dict.fromkeys(problems)))
+
+
+def import_problems(configuration: Configuration, broken: Container[str] = ()) -> list[Problem]:
+    """Return what is wrong with the code that entries name, which is imported for that.
+
+    ``broken`` are ids of entries that could not be read: what they name nobody knows.
     """
     named = [(entry, "source", entry.source) for entry in configuration.processes]
     found: list[tuple[Entry, str, str]] = [
@@ -56,24 +121,43 @@ def check(app: Flask, configuration: Configuration) -> None:
             for each in configuration.services
         ),
     ]
-    problems = [text for each in found for text in _import_problem(*each)]
-    problems += blueprint_problems(app, configuration.routers)
-    if problems:
-        raise ConfigError(list(dict.fromkeys(problems)))
+    return [
+        problem
+        for each in found
+        if each[2] and each[2] not in broken
+        for problem in _import_problem(*each)
+    ]
 
 
-def _import_problem(entry: Entry, field: str, path: str) -> list[str]:
+def _import_problem(entry: Entry, field: str, path: str) -> list[Problem]:
     try:
         import_callable(path)
     except UnknownEntry as error:
-        return [str(entry.problem(field, str(error)))]
+        return [entry.problem(field, str(error))]
     except Exception as error:
         # A module's own code runs when it is imported, so anything may come out of it.
         frame = traceback.extract_tb(error.__traceback__)[-1]
         where = f"{frame.filename}:{frame.lineno}"
         why = f"importing {path} failed: {type(error).__name__}: {error} ({where})"
-        return [str(entry.problem(field, why))]
+        return [entry.problem(field, why)]
     return []
+
+
+def parts(configuration: Configuration) -> list[Configuration]:
+    """Return a configuration for each server, with its routers and endpoints.
+
+    What belongs to the node, such as hosts and services, is in the first one.
+    """
+    found: list[Configuration] = []
+    for server in configuration.servers:
+        routers = tuple(each for each in configuration.routers if each.server == server.id)
+        ids = {router.id for router in routers}
+        endpoints = tuple(each for each in configuration.endpoints if each.router in ids)
+        part = replace(configuration, servers=(server,), routers=routers, endpoints=endpoints)
+        if found:
+            part = replace(part, hosts=(), processes=(), services=(), others=())
+        found.append(part)
+    return found
 
 
 def apply(app: Flask, state: AppState, configuration: Configuration) -> None:
@@ -82,20 +166,27 @@ def apply(app: Flask, state: AppState, configuration: Configuration) -> None:
     The configuration has passed ``check``. Nothing runs yet: ``state.start()`` starts the services.
     """
     node = state.node
-    _warn_of_what_is_not_applied(configuration)
+    _warn_of_what_has_no_effect(configuration)
     for host in configuration.hosts:
-        node.add_host(
-            Host(
-                host.id,
-                max_processes=host.max_processes,
-                inbox_limit=host.inbox.limit,
-                overflow=host.inbox.overflow,
-                block_timeout=host.inbox.block_timeout,
-            ),
-            default=True,
-        )
+        node.add_host(Host(host.id, **host_limits(host)), default=True)
     for entry in configuration.processes:
         node.entries.declare(entry.id, entry.source)
+    blueprints, views = set(app.blueprints), set(app.view_functions)
+    mount(app, configuration)
+    applied = app.extensions[APPLIED] = Applied(
+        configuration,
+        blueprints=frozenset(app.blueprints) - blueprints,
+        views=frozenset(app.view_functions) - views,
+    )
+    for other in configuration.others:
+        if isinstance(other, SetsUp):
+            other.set_up(app)
+    # Also where there are none: a reload may bring some.
+    state.starters.append(lambda: applied.start_services(node))
+
+
+def mount(app: Flask, configuration: Configuration) -> None:
+    """Mount every router with its endpoints."""
     for router in configuration.routers:
         endpoints = [
             (endpoint, configuration.import_path(endpoint.func))
@@ -103,16 +194,29 @@ def apply(app: Flask, state: AppState, configuration: Configuration) -> None:
             if endpoint.router == router.id
         ]
         mount_router(app, router, endpoints)
-    services = [_service(s, configuration) for s in configuration.services if _starts(s)]
-    if services:
-        state.starters.append(lambda: start_services(node, services))
 
 
-def _warn_of_what_is_not_applied(configuration: Configuration) -> None:
+def host_limits(host: ProcessHost) -> dict[str, Any]:
+    """Return the limits of a host by the names of its attributes."""
+    return {
+        "max_processes": host.max_processes,
+        "inbox_limit": host.inbox.limit,
+        "overflow": host.inbox.overflow,
+        "block_timeout": host.inbox.block_timeout,
+    }
+
+
+def children(configuration: Configuration) -> list[Child]:
+    """Return what the supervisor of the services keeps alive."""
+    return [_service(s, configuration) for s in configuration.services if _starts(s)]
+
+
+def _warn_of_what_has_no_effect(configuration: Configuration) -> None:
+    # A server cannot crash beside the others, so there is nothing to bring back.
     for server in configuration.servers:
         for field in server.marks:
-            if field.partition(".")[0] in ("timeouts", "limits", "lifecycle") and "." in field:
-                log.warning("%s", server.problem(field, "is checked but not applied yet"))
+            if field.startswith(("lifecycle.restart.", "lifecycle.stable_threshold")):
+                log.warning("%s", server.problem(field, "has no effect on an http.service"))
 
 
 def _starts(service: ProcessService) -> bool:

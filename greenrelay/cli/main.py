@@ -12,7 +12,11 @@ monkey.patch_all()
 
 import click  # noqa: E402 - nothing may be imported before the patch
 
+from greenrelay.cli.check import check  # noqa: E402
+from greenrelay.cli.config import config  # noqa: E402
+from greenrelay.cli.routes import routes  # noqa: E402
 from greenrelay.cli.run import run  # noqa: E402
+from greenrelay.cli.schema import schema  # noqa: E402
 
 
 @click.group()
@@ -21,7 +25,8 @@ def main() -> None:
     """Erlang's processes for Flask: every request and every WebSocket a process."""
 
 
-main.add_command(run)
+for command in (check, config, routes, run, schema):
+    main.add_command(command)
 
 if __name__ == "__main__":
     main()

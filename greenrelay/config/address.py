@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from greenrelay.config.fragment import text_like, written_as
 from greenrelay.config.mark import shown
 
 _ALLOWED = 'it must look like ":8080", "127.0.0.1:0", "[::1]:8080" or "unix:/path"'
@@ -26,6 +27,7 @@ class Address:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
+@written_as(text_like(r"unix:.+"), text_like(r"(?:\[[^\s/]*\]|[^\s/:\[\]]*):0*[0-9]{1,5}"))
 def parse_address(value: object) -> Address:
     """Return the address a text names; raises ValueError for any other value."""
     if not isinstance(value, str):

@@ -14,64 +14,64 @@ from greenrelay.config.entries import KINDS, Entry, Lifecycle
 from greenrelay.config.environment import interpolate
 from greenrelay.config.mark import Mark, Problem, shown, suggestion
 from greenrelay.config.options import option_names, read_fields, unknown_names
+from greenrelay.config.override import Overrides
 from greenrelay.config.read import entry_name
 from greenrelay.config.value import UNREAD, Value, flatten
 
 _TOP_KEYS = ("version", "namespace", "entries")
-_OPEN_KEYS = ("meta", "options", "post_options")
+OPEN_KEYS = ("meta", "options", "post_options")
 # `func` and `process` wait for reference.py: bare, they must be entries and no import path.
 _REFERENCES = ("server", "router", "host")
-_DEFAULT_NAMESPACE = "app"
+DEFAULT_NAMESPACE = "app"
 
 
 @dataclass(slots=True)
 class Document:
-    """A file's entries and everything found wrong so far.
+    """The entries of all files and everything found wrong so far.
 
-    ``declared`` has the place of every id, also of entries too broken to be in ``entries``.
+    ``declared`` has the place of every id, also of entries too broken to be in ``entries``;
+    ``namespace`` is that of the file that is read.
     """
 
-    namespace: str
     problems: list[Problem]
+    environ: Mapping[str, str]
+    overrides: Overrides = field(default_factory=Overrides)
+    kinds: Mapping[str, type[Entry]] = field(default_factory=lambda: KINDS)
+    namespace: str = DEFAULT_NAMESPACE
     entries: list[Entry] = field(default_factory=list)
     declared: dict[str, Mark] = field(default_factory=dict)
 
 
-def read_document(root: Value, environ: Mapping[str, str], problems: list[Problem]) -> Document:
-    """Return the document of a root value; what is wrong with it is added to the problems.
+def read_document(root: Value, document: Document) -> None:
+    """Add the entries of one file's root value to the document, and what is wrong with them.
 
-    References to ``environ`` are replaced entry by entry, so that a problem names its entry.
+    References to the environment are replaced entry by entry, so that a problem names its entry.
     """
-    if isinstance(root.data, tuple):
-        document = Document(_DEFAULT_NAMESPACE, problems)
-        listed = root.data
-    else:
-        document, listed = _read_top(root, environ, problems)
+    problems = document.problems
+    document.namespace = DEFAULT_NAMESPACE
+    listed = root.data if isinstance(root.data, tuple) else _read_top(root, document)
     for item in listed:
         if isinstance(item.data, dict):
-            _read_entry(item, environ, document)
+            _read_entry(item, document)
         elif item.data is not UNREAD:
             text = f"is {shown(item.plain())}; an entry is a map with name and kind"
             problems.append(Problem(item.mark, text, "entries"))
-    return document
 
 
-def _read_top(
-    root: Value, environ: Mapping[str, str], problems: list[Problem]
-) -> tuple[Document, tuple[Value, ...]]:
-    document = Document(_DEFAULT_NAMESPACE, problems)
+def _read_top(root: Value, document: Document) -> tuple[Value, ...]:
+    problems = document.problems
     if not isinstance(root.data, dict):
         if root.data is not UNREAD:
             text = f"is {shown(root.plain())}; it must be a map with entries or a list of entries"
             problems.append(Problem(root.mark, text))
-        return document, ()
+        return ()
     top = {key: value for key, value in root.data.items() if key != "entries"}
-    head = interpolate(Value(top, root.mark), environ, problems).data
+    head = interpolate(Value(top, root.mark), document.environ, problems).data
     assert isinstance(head, dict)
     _checked(head, "version", _read_version, problems)
-    document.namespace = _checked(head, "namespace", entry_name, problems) or _DEFAULT_NAMESPACE
+    document.namespace = _checked(head, "namespace", entry_name, problems) or DEFAULT_NAMESPACE
     problems += unknown_names(root.data, _TOP_KEYS, "key")
-    return document, _listed(root, root.data.get("entries"), problems)
+    return _listed(root, root.data.get("entries"), problems)
 
 
 def _listed(root: Value, entries: Value | None, problems: list[Problem]) -> tuple[Value, ...]:
@@ -110,22 +110,39 @@ def _checked(
         return None
 
 
-def _read_entry(item: Value, environ: Mapping[str, str], document: Document) -> None:
+def _read_entry(item: Value, document: Document) -> None:
     found: list[Problem] = []
-    given = flatten(interpolate(item, environ, found), found)
+    given = flatten(interpolate(item, document.environ, found), found)
     entry_id, subject = _read_identity(item, given, document)
-    cls = _read_kind(item, given, subject, document.problems)
+    cls = _read_kind(item, given, subject, document)
+    if entry_id:
+        known = [*given, *(option_names(cls) if cls else ())]
+        given |= _overrides(entry_id, known, document.overrides, found)
     is_new = bool(entry_id) and _declare(entry_id, item, given["name"], subject, document)
     if cls:
         fields, unread = read_fields(cls, given, item.mark)
         found += unread + _unknown_keys(cls, given)
         if is_new:
             _qualify(fields, document.namespace)
-            # Every class of KINDS takes what read_fields returns for it; mypy sees only Entry.
+            # Every class of a kind takes what read_fields returns for it; mypy sees only Entry.
             build: Callable[..., Entry] = cls
-            entry = build(id=entry_id, where=item.mark, marks=_marks(given), **fields)
+            used = {name: value.variables for name, value in given.items() if value.variables}
+            entry = build(
+                id=entry_id, where=item.mark, marks=_marks(given), variables=used, **fields
+            )
             document.entries.append(entry)
     document.problems += [dataclasses.replace(problem, subject=subject) for problem in found]
+
+
+def _overrides(
+    entry_id: str, known: list[str], overrides: Overrides, found: list[Problem]
+) -> dict[str, Value]:
+    given = overrides.of(entry_id, known)
+    for name in ("name", "kind"):
+        value = given.pop(name, None)
+        if value is not None:
+            found.append(Problem(value.where, "only the file can give it", name))
+    return given
 
 
 def _read_identity(item: Value, given: Mapping[str, Value], document: Document) -> tuple[str, str]:
@@ -146,20 +163,21 @@ def _is_absent(given: Mapping[str, Value], key: str) -> bool:
 
 
 def _read_kind(
-    item: Value, given: Mapping[str, Value], subject: str, problems: list[Problem]
+    item: Value, given: Mapping[str, Value], subject: str, document: Document
 ) -> type[Entry] | None:
+    problems, kinds = document.problems, document.kinds
     if _is_absent(given, "kind"):
-        text = f"is missing; it must be one of {', '.join(sorted(KINDS))}"
+        text = f"is missing; it must be one of {', '.join(sorted(kinds))}"
         problems.append(Problem(item.mark, text, "kind", subject))
         return None
     value = given["kind"]
     if value.data is UNREAD:
         return None
     kind = value.data if isinstance(value.data, str) else ""
-    if kind not in KINDS:
-        text = f"{shown(value.plain())} is not known{suggestion(kind, KINDS)}"
+    if kind not in kinds:
+        text = f"{shown(value.plain())} is not known{suggestion(kind, kinds)}"
         problems.append(Problem(value.where, text, "kind", subject))
-    return KINDS.get(kind)
+    return kinds.get(kind)
 
 
 def _declare(entry_id: str, item: Value, name: Value, subject: str, document: Document) -> bool:
@@ -174,7 +192,7 @@ def _declare(entry_id: str, item: Value, name: Value, subject: str, document: Do
 def _unknown_keys(cls: type[Entry], given: Mapping[str, Value]) -> list[Problem]:
     names = ["name", "kind", *option_names(cls)]
     own = {field.name for field in dataclasses.fields(cls)}
-    return unknown_names(given, names, "key", [name for name in _OPEN_KEYS if name in own])
+    return unknown_names(given, names, "key", [name for name in OPEN_KEYS if name in own])
 
 
 def _marks(given: Mapping[str, Value]) -> dict[str, Mark]:

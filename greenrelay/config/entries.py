@@ -96,19 +96,28 @@ class RequestLimits:
 class Entry:
     """What every entry has; ``meta`` is free-form, by dotted name.
 
-    ``marks`` holds the place of every field by dotted name, of list items as ``middleware[0]``.
+    ``marks`` holds the place of every field by dotted name, of list items as ``middleware[0]``;
+    ``variables`` the environment variables that a field was made of, if any.
     """
 
     kind: ClassVar[str] = ""
     id: str
     where: Mark = field(compare=False)
     marks: Mapping[str, Mark] = field(default_factory=dict, compare=False, repr=False)
+    variables: Mapping[str, tuple[str, ...]] = field(
+        default_factory=dict, compare=False, repr=False
+    )
     meta: dict[str, object] = open_map("meta")
 
     @property
     def name(self) -> str:
         """The id without its namespace."""
         return self.id.partition(":")[2]
+
+    @property
+    def namespace(self) -> str:
+        """The namespace of its file."""
+        return self.id.partition(":")[0]
 
     def at(self, field_name: str) -> Mark:
         """Return where a field stands, or the entry if the file does not give it."""

@@ -28,7 +28,8 @@ def interpolate(
     if isinstance(value.data, str) and _START in value.data:
         text, faults = _replaced(value.data, environ)
         problems.extend(Problem(value.mark, fault, name) for fault in faults)
-        return Value(UNREAD if faults else text, value.mark, value.key_mark)
+        used = tuple(match[1] for match in _REFERENCE.finditer(value.data) if match[1] in environ)
+        return Value(UNREAD if faults else text, value.mark, value.key_mark, used)
     if isinstance(value.data, dict):
         items = {
             key: item
@@ -39,7 +40,8 @@ def interpolate(
         return Value(items, value.mark, value.key_mark)
     if isinstance(value.data, tuple):
         parts = tuple(interpolate(item, environ, problems, name) for item in value.data)
-        return Value(parts, value.mark, value.key_mark)
+        used = tuple(name for part in parts for name in part.variables)
+        return Value(parts, value.mark, value.key_mark, used)
     return value
 
 

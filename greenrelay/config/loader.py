@@ -18,6 +18,7 @@ import yaml
 
 from greenrelay.config.mark import Mark, Problem, raise_problems, shown
 from greenrelay.config.value import MAX_DEPTH, MAX_NODES, UNREAD, Data, Value, from_python
+from greenrelay.errors import ConfigError
 
 MAX_BYTES = 1024 * 1024
 
@@ -40,6 +41,33 @@ _SCALARS: dict[str, tuple[re.Pattern[str], Callable[[str], Data]]] = {
         lambda text: float(text.lower().replace(".inf", "inf").replace(".nan", "nan")),
     ),
 }
+
+
+def read_sources(source: Source, problems: list[Problem]) -> tuple[list[Value], list[str]]:
+    """Return the root value of every file of a source, and the texts of what cannot be read.
+
+    A list of nothing but paths are files; anything else is one source, see read_source.
+    """
+    roots: list[Value] = []
+    refusals: list[str] = []
+    sources: Sequence[Source] = _files(source) or [source]
+    for each in sources:
+        try:
+            root, found = read_source(each)
+        except ConfigError as error:
+            refusals += error.problems
+        else:
+            roots.append(root)
+            problems += found
+    return roots, refusals
+
+
+def _files(source: Source) -> list[str | os.PathLike[str]]:
+    """Return the paths of a list of paths, each once; of anything else nothing."""
+    if isinstance(source, (str, os.PathLike, Mapping)):
+        return []
+    paths = [each for each in source if isinstance(each, (str, os.PathLike))]
+    return list(dict.fromkeys(paths)) if len(paths) == len(source) else []
 
 
 def read_source(source: Source) -> tuple[Value, list[Problem]]:
@@ -124,7 +152,8 @@ class _Loader(yaml.SafeLoader):
         self._depth += 1
         if self._depth > MAX_DEPTH:
             problem = f"maps and lists nested deeper than {MAX_DEPTH} levels"
-            raise yaml.composer.ComposerError(None, None, problem, self.get_mark())
+            place = self.peek_event().start_mark  # type: ignore[no-untyped-call]
+            raise yaml.composer.ComposerError(None, None, problem, place)
         node = super().compose_node(parent, index)
         self._depth -= 1
         return node

@@ -48,8 +48,15 @@ def raise_problems(problems: Iterable[Problem]) -> NoReturn:
 
     A problem inside an anchor is found once for each alias and told once.
     """
-    ordered = sorted(problems, key=lambda problem: (problem.mark.line, problem.mark.column))
-    raise ConfigError(list(dict.fromkeys(str(problem) for problem in ordered)))
+    raise ConfigError(told(problems))
+
+
+def told(problems: Iterable[Problem]) -> list[str]:
+    """Return the texts of the problems: file by file, in the order of the lines, each once."""
+    found = list(problems)
+    files = list(dict.fromkeys(problem.mark.file for problem in found))
+    found.sort(key=lambda each: (files.index(each.mark.file), each.mark.line, each.mark.column))
+    return list(dict.fromkeys(str(problem) for problem in found))
 
 
 def shown(value: object) -> str:

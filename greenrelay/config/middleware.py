@@ -19,7 +19,7 @@ from greenrelay.config.value import Value, from_python
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
-_LISTS = {"pre": ("middleware", "options"), "post": ("post_middleware", "post_options")}
+LISTS = {"pre": ("middleware", "options"), "post": ("post_middleware", "post_options")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ def read_middleware(
 ) -> HttpRouter:
     """Return the router with its ``middleware_options``; what is wrong is added to the problems."""
     typed: dict[str, object] = {}
-    for stage in _LISTS:
+    for stage in LISTS:
         typed |= _StageReader(router, stage, specs, problems).read()
     return dataclasses.replace(router, middleware_options=typed)
 
@@ -53,7 +53,7 @@ class _StageReader:
         self._stage = stage
         self._specs = specs
         self._problems = problems
-        self._list_key, self._options_key = _LISTS[stage]
+        self._list_key, self._options_key = LISTS[stage]
 
     def read(self) -> dict[str, object]:
         names = self._router.middleware if self._stage == "pre" else self._router.post_middleware
@@ -81,7 +81,7 @@ class _StageReader:
             stage_names = [key for key, known in self._specs.items() if known.stage == self._stage]
             what = f'"{name}" is not registered{suggestion(name, stage_names)}'
         elif spec.stage != self._stage:
-            what = f'"{name}" is {spec.stage}-match middleware; list it in {_LISTS[spec.stage][0]}'
+            what = f'"{name}" is {spec.stage}-match middleware; list it in {LISTS[spec.stage][0]}'
         elif name in names[:index]:
             what = f'"{name}" is listed twice; list it once'
         if what:

@@ -29,11 +29,13 @@ __all__ = [
     "OptionSpec",
     "boolean",
     "choice",
+    "described_options",
     "duration",
     "integer",
     "open_map",
     "option",
     "option_names",
+    "option_values",
     "part",
     "read_fields",
     "read_options",
@@ -90,15 +92,44 @@ def open_map(name: str) -> dict[str, object]:
 
 def option_names(cls: type[DataclassInstance], prefix: str = "") -> list[str]:
     """Return the dotted names of all options of a dataclass, aliases after their name."""
-    names: list[str] = []
+    return [name for names, _ in described_options(cls, prefix) for name in names]
+
+
+def described_options(
+    cls: type[DataclassInstance], prefix: str = ""
+) -> list[tuple[tuple[str, ...], OptionSpec]]:
+    """Return for every option of a dataclass its dotted name and aliases, and how it is read."""
+    found: list[tuple[tuple[str, ...], OptionSpec]] = []
     for field in dataclasses.fields(cls):
         if _OPTION in field.metadata:
-            spec = field.metadata[_OPTION]
-            names += [prefix + name for name in (spec.name, *spec.aliases)]
+            spec: OptionSpec = field.metadata[_OPTION]
+            found.append((tuple(prefix + name for name in (spec.name, *spec.aliases)), spec))
         elif _PART in field.metadata:
             name, part_cls = field.metadata[_PART]
-            names += option_names(part_cls, f"{prefix}{name}.")
-    return names
+            found += described_options(part_cls, f"{prefix}{name}.")
+    return found
+
+
+def option_values(
+    instance: DataclassInstance, prefix: str = ""
+) -> list[tuple[tuple[str, ...], object, OptionSpec | None]]:
+    """Return (dotted name and aliases, value, how it is read) of every option of an instance.
+
+    What is in an open map has no OptionSpec.
+    """
+    found: list[tuple[tuple[str, ...], object, OptionSpec | None]] = []
+    for field in dataclasses.fields(instance):
+        value = getattr(instance, field.name)
+        if _OPTION in field.metadata:
+            spec: OptionSpec = field.metadata[_OPTION]
+            names = tuple(prefix + name for name in (spec.name, *spec.aliases))
+            found.append((names, value, spec))
+        elif _PART in field.metadata:
+            found += option_values(value, f"{prefix}{field.metadata[_PART][0]}.")
+        elif _OPEN in field.metadata:
+            start = f"{prefix}{field.metadata[_OPEN]}."
+            found += [((start + name,), item, None) for name, item in value.items()]
+    return found
 
 
 def read_options(

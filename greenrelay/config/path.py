@@ -10,9 +10,13 @@ import keyword
 import re
 from dataclasses import dataclass
 
+from greenrelay.config.fragment import written_as
 from greenrelay.config.mark import shown
 
 _PARAMETER = re.compile(r"\{([^{}]*?)(\.\.\.)?\}")
+# For the schema: segments are fixed texts or parameters, and a tail is the last.
+_NAME = r"[^\W\d]\w*"
+_PATH = rf"^(?!.*//)(?:/(?:[^\s?#<>{{}}/]*|\{{{_NAME}\}}))*(?:/\{{{_NAME}\.\.\.\}})?$"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +46,7 @@ class PathPattern:
         )
 
 
+@written_as({"type": "string", "pattern": _PATH})
 def parse_path(value: object) -> PathPattern:
     """Return the pattern of an endpoint's path; raises ValueError with the rule it breaks."""
     text = _checked(value)
@@ -58,6 +63,7 @@ def parse_path(value: object) -> PathPattern:
     return PathPattern(text, segments)
 
 
+@written_as({"type": "string", "pattern": r"^(?!.*//)/[^\s?#<>{}]*$"})
 def parse_prefix(value: object) -> str:
     """Return the prefix of a router without its last slash; raises ValueError.
 

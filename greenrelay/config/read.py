@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
+from greenrelay.config.fragment import Fragment, text_like, written_as
 from greenrelay.config.mark import shown
 from greenrelay.durations import parse_duration, parse_size
 
@@ -19,18 +20,24 @@ _INTEGER = re.compile(r"[-+]?[0-9]{1,18}")
 _NUMBER = re.compile(r"[-+]?[0-9]{1,18}(?:\.[0-9]+)?")
 _IMPORT_PATH = re.compile(r"[^\W\d]\w*(?:\.[^\W\d]\w*)*:[^\W\d]\w*(?:\.[^\W\d]\w*)*")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
+_TEXT = {"type": "string", "pattern": r"\S"}
+_DURATION = r"\d+(?:\.\d+)?|(?:\d+(?:\.\d+)?(?:us|ms|s|m|h|d))+"
+_SIZE = r"\d+(?:\.\d+)?\s*(?:[kKmMgG][iI]?)?[bB]?"
 
 
+@written_as({"type": "number", "minimum": 0}, text_like(_DURATION))
 def duration(value: object) -> float:
     """Read seconds from a number or a text such as ``"1m30s"``."""
     return parse_duration(value)
 
 
+@written_as({"type": "integer", "minimum": 0}, text_like(_SIZE))
 def size(value: object) -> int:
     """Read bytes from a number or a text such as ``"64KiB"``."""
     return parse_size(value)
 
 
+@written_as({"type": "boolean"}, text_like("[Tt][Rr][Uu][Ee]|[Ff][Aa][Ll][Ss][Ee]"))
 def boolean(value: object) -> bool:
     """Read ``true`` or ``false``, also as text; ``yes`` and ``on`` are no booleans."""
     read = _BOOLEANS.get(value.strip().lower()) if isinstance(value, str) else value
@@ -39,6 +46,7 @@ def boolean(value: object) -> bool:
     return read
 
 
+@written_as({"type": "integer"}, text_like(_INTEGER.pattern))
 def integer(value: object) -> int:
     """Read a whole number, also as text."""
     if isinstance(value, str) and _INTEGER.fullmatch(value.strip()):
@@ -51,6 +59,7 @@ def integer(value: object) -> int:
 def integer_from(low: int, high: int | None = None) -> Callable[[object], int]:
     """Return a reader for whole numbers between both, inclusive; without ``high`` no upper end."""
 
+    @written_as(_between("integer", low, high), text_like(_INTEGER.pattern))
     def read(value: object) -> int:
         number = integer(value)
         if number < low or (high is not None and number > high):
@@ -64,6 +73,7 @@ def integer_from(low: int, high: int | None = None) -> Callable[[object], int]:
 def number_from(low: float, high: float | None = None) -> Callable[[object], float]:
     """Return a reader for numbers, also as text, between both, inclusive."""
 
+    @written_as(_between("number", low, high), text_like(_NUMBER.pattern))
     def read(value: object) -> float:
         is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
         is_text = isinstance(value, str) and _NUMBER.fullmatch(value.strip())
@@ -79,6 +89,7 @@ def number_from(low: float, high: float | None = None) -> Callable[[object], flo
     return read
 
 
+@written_as(_TEXT)
 def text(value: object) -> str:
     """Read text that is not empty. A number is refused: 1.10 would lose its zero."""
     if isinstance(value, (bool, int, float)):
@@ -88,6 +99,7 @@ def text(value: object) -> str:
     return value.strip()
 
 
+@written_as({"type": "string"}, {"type": "array", "items": _TEXT})
 def text_list(value: object) -> tuple[str, ...]:
     """Read a list of texts, or one text with commas between them."""
     if isinstance(value, str):
@@ -97,6 +109,7 @@ def text_list(value: object) -> tuple[str, ...]:
     return tuple(text(item) for item in value)
 
 
+@written_as({"type": "array"})
 def anything_list(value: object) -> tuple[object, ...]:
     """Read a list of whatever YAML can hold."""
     if not isinstance(value, (list, tuple)):
@@ -107,6 +120,7 @@ def anything_list(value: object) -> tuple[object, ...]:
 def choice(*allowed: str) -> Callable[[object], str]:
     """Return a reader for one of the allowed words."""
 
+    @written_as({"enum": list(allowed)}, text_like("|".join(map(re.escape, allowed))))
     def read(value: object) -> str:
         word = value.strip() if isinstance(value, str) else value
         if not isinstance(word, str) or word not in allowed:
@@ -116,6 +130,17 @@ def choice(*allowed: str) -> Callable[[object], str]:
     return read
 
 
+def _in_any_case(word: str) -> str:
+    return "".join(f"[{letter}{letter.lower()}]" for letter in word)
+
+
+_METHOD = "(?:" + "|".join(map(_in_any_case, METHODS)) + ")"
+
+
+@written_as(
+    text_like(rf"[\s,]*{_METHOD}(?:\s*,[\s,]*{_METHOD})*[\s,]*"),
+    {"type": "array", "items": text_like(_METHOD), "minItems": 1},
+)
 def methods(value: object) -> tuple[str, ...]:
     """Read one HTTP method or a list of them, in any case, into upper case without doubles."""
     names = tuple(dict.fromkeys(name.upper() for name in text_list(value)))
@@ -125,6 +150,7 @@ def methods(value: object) -> tuple[str, ...]:
     return names
 
 
+@written_as(text_like(_NAME.pattern))
 def entry_name(value: object) -> str:
     """Read the name of an entry or namespace."""
     name = text(value)
@@ -139,9 +165,15 @@ def is_import_path(value: str) -> bool:
     return _IMPORT_PATH.fullmatch(value) is not None
 
 
+@written_as(text_like(_IMPORT_PATH.pattern))
 def import_path(value: object) -> str:
     """Read ``package.module:callable``; nothing is imported."""
     path = text(value)
     if not is_import_path(path):
         raise ValueError(f'is {shown(value)}; it must look like "package.module:callable"')
     return path
+
+
+def _between(kind: str, low: float, high: float | None) -> Fragment:
+    limits = {"minimum": low} if high is None else {"minimum": low, "maximum": high}
+    return {"type": kind, **limits}

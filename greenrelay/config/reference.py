@@ -31,12 +31,11 @@ _STARTED = (HttpService, ProcessHost, ProcessService)
 
 @dataclass(slots=True)
 class ReferenceCheck:
-    """Checks the entries of one file; what is wrong is added to ``problems``.
+    """Checks the entries of one configuration; what is wrong is added to ``problems``.
 
     ``declared`` has the ids of broken entries too.
     """
 
-    namespace: str
     entries: Mapping[str, Entry]
     declared: Mapping[str, Mark]
     problems: list[Problem]
@@ -107,7 +106,7 @@ class ReferenceCheck:
             what = f'"{reference}" is no entry and does not look like "package.module:callable"'
             self.problems.append(entry.problem(field, what))
             return
-        self._check_id(entry, field, qualified(reference, self.namespace), _CODE)
+        self._check_id(entry, field, qualified(reference, entry.namespace), _CODE)
 
     def _ids_of(self, kinds: tuple[type[Entry], ...]) -> list[str]:
         return [key for key, entry in self.entries.items() if isinstance(entry, kinds)]

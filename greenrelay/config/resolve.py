@@ -6,14 +6,14 @@ found in one go and raised as one ConfigError.
 
 from __future__ import annotations
 
-import dataclasses
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
-from greenrelay.config.document import Document, qualified, read_document
+from greenrelay.config.document import DEFAULT_NAMESPACE, Document, qualified, read_document
 from greenrelay.config.entries import (
+    KINDS,
     Entry,
     FunctionPython,
     HttpEndpoint,
@@ -23,12 +23,16 @@ from greenrelay.config.entries import (
     ProcessPython,
     ProcessService,
 )
-from greenrelay.config.loader import Source, read_source
-from greenrelay.config.mark import raise_problems
+from greenrelay.config.loader import Source, read_sources
+from greenrelay.config.mark import Problem, told
 from greenrelay.config.middleware import MiddlewareSpec, read_middleware
+from greenrelay.config.override import read_overrides
+from greenrelay.config.plugin import known_kinds
 from greenrelay.config.reference import ReferenceCheck
+from greenrelay.config.value import Value
+from greenrelay.errors import ConfigError
 
-__all__ = ["Configuration", "MiddlewareSpec", "load"]
+__all__ = ["Configuration", "Draft", "MiddlewareSpec", "draft", "load"]
 
 E = TypeVar("E", bound=Entry)
 
@@ -37,12 +41,13 @@ E = TypeVar("E", bound=Entry)
 class Configuration:
     """The entries of one source by kind, each tuple in file order; every reference holds.
 
-    ``file`` is the path as given, ``<text>`` or ``<mapping>``. ``processes`` has process.python
-    and function.python entries. Without ``servers`` a router's server is the WSGI server around
-    the application.
+    ``files`` are the paths as given, ``<text>`` or ``<mapping>``, ``namespace`` that of the first.
+    ``processes`` has process.python and function.python entries, ``others`` those of plug-ins,
+    ``all`` every entry, ``settings`` are those of ``--set``. Without ``servers`` a router's server
+    is the WSGI server around the application.
     """
 
-    file: str
+    files: tuple[str, ...]
     namespace: str = "app"
     hosts: tuple[ProcessHost, ...] = ()
     processes: tuple[ProcessPython | FunctionPython, ...] = ()
@@ -50,19 +55,18 @@ class Configuration:
     servers: tuple[HttpService, ...] = ()
     routers: tuple[HttpRouter, ...] = ()
     endpoints: tuple[HttpEndpoint, ...] = ()
+    others: tuple[Entry, ...] = ()
+    all: tuple[Entry, ...] = ()
+    settings: tuple[str, ...] = ()
     _by_id: dict[str, Entry] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        groups: tuple[tuple[Entry, ...], ...] = (
-            self.hosts,
-            self.processes,
-            self.services,
-            self.servers,
-            self.routers,
-            self.endpoints,
-        )
-        by_id = {entry.id: entry for group in groups for entry in group}
-        object.__setattr__(self, "_by_id", by_id)
+        object.__setattr__(self, "_by_id", {entry.id: entry for entry in self.all})
+
+    @property
+    def file(self) -> str:
+        """The files as one text."""
+        return ", ".join(self.files)
 
     def entry(self, entry_id: str) -> Entry | None:
         """Return the entry with that id, or None; a bare name takes the file's namespace."""
@@ -79,45 +83,100 @@ class Configuration:
         return reference
 
 
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """What could be read of a source, and everything that is wrong with it.
+
+    ``refusals`` are the texts of what could not be read at all; ``declared`` are the ids of all
+    entries, also of those too broken to be in the configuration.
+    """
+
+    configuration: Configuration
+    problems: tuple[Problem, ...]
+    refusals: tuple[str, ...] = ()
+    declared: frozenset[str] = frozenset()
+
+    def check(self, more: Iterable[Problem] = ()) -> Configuration:
+        """Return the configuration; raises ConfigError with every problem and ``more``."""
+        texts = [*self.refusals, *told([*self.problems, *more])]
+        if texts:
+            raise ConfigError(texts)
+        return self.configuration
+
+
 def load(
     source: Source,
     *,
     middleware: Mapping[str, MiddlewareSpec] | None = None,
     environ: Mapping[str, str] | None = None,
+    settings: Iterable[str] = (),
 ) -> Configuration:
-    """Return the configuration in a file, a YAML text or a Python mapping or list.
+    """Return the configuration in a file, several files, a YAML text or a Python mapping or list.
 
-    A path, or a str without a line break, is a file; a str with one is YAML text. ``environ`` is
-    ``os.environ`` unless given. Raises ConfigError with every problem.
+    A path, or a str without a line break, is a file; a str with one is YAML text; a list of paths
+    are files that make one configuration. ``environ`` is ``os.environ`` unless given, ``settings``
+    are those of ``--set``. Raises ConfigError with every problem.
     """
-    root, problems = read_source(source)
-    document = read_document(root, os.environ if environ is None else environ, problems)
+    return draft(source, middleware=middleware, environ=environ, settings=settings).check()
+
+
+def draft(
+    source: Source,
+    *,
+    middleware: Mapping[str, MiddlewareSpec] | None = None,
+    environ: Mapping[str, str] | None = None,
+    settings: Iterable[str] = (),
+) -> Draft:
+    """Return what ``load`` would, as far as it can be read, and raise nothing."""
+    variables = os.environ if environ is None else environ
+    problems: list[Problem] = []
+    overrides = read_overrides(variables, settings, problems)
+    document = Document(problems, variables, overrides, known_kinds(problems))
+    roots, refusals = read_sources(source, problems)
+    namespaces = [_read(root, document) for root in roots]
     entries = {entry.id: entry for entry in document.entries}
-    ReferenceCheck(document.namespace, entries, document.declared, problems).run()
-    resolved = [_resolved(entry, document, middleware or {}) for entry in document.entries]
-    if problems:
-        raise_problems(problems)
+    # Of a file that cannot be read nobody knows which entries it has.
+    if not refusals:
+        ReferenceCheck(entries, document.declared, problems).run()
+        problems += overrides.unused()
+    resolved = [_resolved(entry, middleware or {}, problems) for entry in document.entries]
+    files = tuple(root.mark.file for root in roots)
+    namespace = namespaces[0] if namespaces else DEFAULT_NAMESPACE
+    configuration = replace(_configuration(files, namespace, resolved), settings=tuple(settings))
+    return Draft(configuration, tuple(problems), tuple(refusals), frozenset(document.declared))
+
+
+def _read(root: Value, document: Document) -> str:
+    read_document(root, document)
+    return document.namespace
+
+
+def _configuration(files: tuple[str, ...], namespace: str, entries: list[Entry]) -> Configuration:
     return Configuration(
-        file=root.mark.file,
-        namespace=document.namespace,
-        hosts=_of(ProcessHost, resolved),
-        processes=tuple(e for e in resolved if isinstance(e, (ProcessPython, FunctionPython))),
-        services=_of(ProcessService, resolved),
-        servers=_of(HttpService, resolved),
-        routers=_of(HttpRouter, resolved),
-        endpoints=_of(HttpEndpoint, resolved),
+        files=files,
+        namespace=namespace,
+        hosts=_of(ProcessHost, entries),
+        processes=tuple(e for e in entries if isinstance(e, (ProcessPython, FunctionPython))),
+        services=_of(ProcessService, entries),
+        servers=_of(HttpService, entries),
+        routers=_of(HttpRouter, entries),
+        endpoints=_of(HttpEndpoint, entries),
+        others=tuple(entry for entry in entries if entry.kind not in KINDS),
+        all=tuple(entries),
     )
 
 
-def _resolved(entry: Entry, document: Document, middleware: Mapping[str, MiddlewareSpec]) -> Entry:
+def _resolved(
+    entry: Entry, middleware: Mapping[str, MiddlewareSpec], problems: list[Problem]
+) -> Entry:
     match entry:
         case HttpRouter():
-            return read_middleware(entry, middleware, document.problems)
+            return read_middleware(entry, middleware, problems)
         case HttpEndpoint():
-            return dataclasses.replace(entry, func=qualified(entry.func, document.namespace))
+            return replace(entry, func=qualified(entry.func, entry.namespace))
         case ProcessService():
-            process = qualified(entry.process, document.namespace)
-            return dataclasses.replace(entry, process=process)
+            process = qualified(entry.process, entry.namespace)
+            return replace(entry, process=process)
         case _:
             return entry
 

@@ -29,11 +29,15 @@ Data = None | bool | int | float | str | Unread | tuple["Value", ...] | dict[str
 
 @dataclass(frozen=True, slots=True)
 class Value:
-    """A scalar, a tuple of values or a map of them; ``key_mark`` is where its key stands."""
+    """A scalar, a tuple of values or a map of them; ``key_mark`` is where its key stands.
+
+    ``variables`` are the environment variables that it was made of.
+    """
 
     data: Data
     mark: Mark
     key_mark: Mark | None = None
+    variables: tuple[str, ...] = ()
 
     @property
     def where(self) -> Mark:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.servers.client import Client
-from tests.servers.http import get, upgrade_request
+from tests.servers.http import ask, connected, get, upgrade_request
 from tests.servers.kinds import address_of
 from tests.servers.running import BIN, GREENRELAY, running
 from tests.servers.site import CONFIG
@@ -43,7 +43,7 @@ def test_the_version_is_printed() -> None:
 
 
 def test_help_names_the_command_and_its_exit_statuses() -> None:
-    assert "run  Serve CONFIG" in run("--help")[1]
+    assert re.search("run +Serve CONFIG", run("--help")[1])
     status, text = run("run", "--help")
     assert status == 0
     assert "Exit status: 0 after a drain" in text
@@ -132,16 +132,119 @@ def test_a_second_signal_ends_it_at_once(number: int) -> None:
             assert not server.trouble
 
 
-def test_only_the_first_server_is_served_and_that_is_said(tmp_path: Path) -> None:
+# lifecycle
+
+BUSY = "tests.http.long_views:busy"
+
+
+def with_fields(folder: Path, *fields: str) -> str:
+    """Write the configuration with more fields of its http.service; return its path."""
+    more = "".join(f"\n    {field}" for field in fields)
+    return config_with(folder, addr=f'"127.0.0.1:0"{more}')
+
+
+def test_a_service_that_does_not_start_by_itself_is_not_served(tmp_path: Path) -> None:
+    path = Path(with_fields(tmp_path))
     other = '\n  - name: admin\n    kind: http.service\n    addr: "127.0.0.1:1"\n'
-    path = tmp_path / "config.yaml"
-    path.write_text(CONFIG.read_text() + other)
+    path.write_text(path.read_text() + other + "    lifecycle: {auto_start: false}\n")
     with running([GREENRELAY, "run", str(path)]) as server:
         address_of(server)
 
-        assert 'http.service "test:admin": addr: is not served; only test:gateway is' in (
-            server.output
-        )
+        assert "test:admin is not served: lifecycle.auto_start is false" in server.output
+        assert server.stop() == 0
+
+
+def test_with_no_service_that_starts_by_itself_nothing_starts(tmp_path: Path) -> None:
+    status, text = run("run", with_fields(tmp_path, "lifecycle: {auto_start: false}"))
+
+    assert status == 2
+    assert "no entry of kind http.service is to be started\n" in text
+
+
+def test_no_service_starts_when_one_address_of_two_is_in_use(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        addr = f"127.0.0.1:{other.getsockname()[1]}"
+        path = Path(with_fields(tmp_path))
+        entry = f'\n  - name: admin\n    kind: http.service\n    addr: "{addr}"\n'
+        path.write_text(path.read_text() + entry)
+
+        status, text = run("run", str(path))
+
+    assert status == 1
+    assert f"cannot listen on {addr}: Address already in use\n" in text
+    assert "clock runs" not in text
+
+
+def test_clients_are_served_once_what_the_server_requires_has_started(tmp_path: Path) -> None:
+    """``lifecycle.requires``: the ids that start before it"""
+    path = with_fields(tmp_path, "lifecycle: {requires: [clock]}")
+    with running([GREENRELAY, "run", path]) as server:
+        address_of(server)
+
+        assert server.output.index("clock runs") < server.output.index("greenrelay serves")
+        assert server.stop() == 0
+
+
+def test_a_server_does_not_wait_for_ever_for_what_it_requires(tmp_path: Path) -> None:
+    lifecycle = "lifecycle: {requires: [clock], start_timeout: 100ms}"
+    path = Path(with_fields(tmp_path, lifecycle))
+    path.write_text(path.read_text().replace("tests.servers.site:clock", BUSY))
+    with running([GREENRELAY, "run", str(path)]) as server:
+        assert get(address_of(server), "/").status == 200
+
+        assert "test:gateway starts without test:clock: not started within " in server.output
+
+
+def test_requests_that_have_begun_have_the_stop_timeout(tmp_path: Path) -> None:
+    path = with_fields(tmp_path, "lifecycle: {stop_timeout: 100ms}")
+    with running([GREENRELAY, "run", path]) as server:
+        host, _, port = address_of(server).partition(":")
+        with socket.create_connection((host, int(port))) as sock:
+            sock.sendall(b"POST / HTTP/1.1\r\nHost: test\r\nContent-Length: 9\r\n\r\n1")
+            server.signal(signal.SIGTERM)
+
+            assert server.wait() == 0
+
+
+def test_what_has_no_effect_on_a_server_is_said(tmp_path: Path) -> None:
+    path = with_fields(tmp_path, "lifecycle: {restart: {max_attempts: 3}}")
+    with running([GREENRELAY, "run", path]) as server:
+        address_of(server)
+
+        assert "lifecycle.restart.max_attempts: has no effect on an http.service" in server.output
+        assert server.stop() == 0
+
+
+def test_several_files_are_one_configuration_and_values_can_be_set(tmp_path: Path) -> None:
+    other = tmp_path / "more.yaml"
+    other.write_text(
+        'version: "1.0"\nnamespace: test\nentries:\n'
+        "  - {name: more, kind: http.endpoint, meta: {router: pages}, path: /more, "
+        "func: tests.http.views:plain}\n"
+    )
+    command = [GREENRELAY, "run", str(CONFIG), str(other), "--set", "gateway.limits.body_size=1"]
+    with running(command) as server:
+        address = address_of(server)
+
+        assert get(address, "/more").body == "plain"
+        with connected(address) as connection:
+            assert ask(connection, "/", method="POST", body=b"12").status == 413
+        assert server.stop() == 0
+
+
+def test_sighup_reads_the_configuration_again(tmp_path: Path) -> None:
+    path = Path(with_fields(tmp_path))
+    with running([GREENRELAY, "run", str(path)]) as server:
+        address = address_of(server)
+        assert get(address, "/state").status == 200
+        path.write_text(path.read_text().replace("path: /state", "path: /renamed"))
+
+        server.signal(signal.SIGHUP)
+
+        server.wait_for("reload: done")
+        assert get(address, "/renamed").status == 200
+        assert get(address, "/state").status == 404
+        assert server.stop() == 0
 
 
 # Unix sockets

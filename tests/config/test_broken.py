@@ -1,7 +1,11 @@
 from __future__ import annotations
 
-import pytest
+from pathlib import Path
 
+import pytest
+from click.testing import CliRunner
+
+from greenrelay.cli.check import check
 from greenrelay.config.resolve import load
 from greenrelay.errors import ConfigError
 from tests.config.options_example import MIDDLEWARE
@@ -428,3 +432,84 @@ def test_a_tag_in_the_list_of_middleware_hides_no_other_problem() -> None:
 
     assert len(found) == 2
     assert '"corz" is not registered; did you mean "cors"?' in found[0] + found[1]
+
+
+FILES: list[tuple[bytes, str]] = [
+    (b"", ": is empty; it must hold a map with entries or a list of entries"),
+    (b"# nothing\n", ": is empty; it must hold a map with entries or a list of entries"),
+    (b"- {name: a,\n\tkind: b}\n", ":2:1: a tab indents this line; YAML indents with spaces only"),
+    (b"- name: [a\n- b: c\n", ":2:4: is not YAML: "),
+    (b"- name: 'a\n", ":2:1: is not YAML: "),
+    (b"- name: \xff\n", ":1:9: byte 0xff is not UTF-8; save the file as UTF-8"),
+    (b"a: b\x00\n", ":1:5: character U+0000 may not stand in YAML"),
+    (b"x" * (1024 * 1024 + 1), ": is larger than 1048576 bytes; a configuration must be smaller"),
+    (b"[" * 60 + b"]" * 60, ":1:51: is not YAML: maps and lists nested deeper than 50 levels"),
+    (
+        b"x-a: &a [" + b"1," * 99 + b"]\nx-b: &b [" + b"*a," * 99 + b"]\nx-c: [" + b"*b," * 99,
+        ": is not YAML: ",
+    ),
+    (
+        b"x-a: &a ["
+        + b"1," * 99
+        + b"]\nx-b: &b ["
+        + b"*a," * 99
+        + b"]\nx-c: ["
+        + b"*b," * 99
+        + b"]\nentries: []\n",
+        ": aliases expand the file to more than 100000 values; use fewer",
+    ),
+    (b"x-a: &a [*a]\nentries: []\n", ":1:6: an alias stands inside the very value it names; "),
+    (b"entries: *nobody\n", ":1:10: is not YAML: found undefined alias"),
+    (b"entries: []\n---\nentries: []\n", ":2:1: is not YAML: expected a single document"),
+    (b"? [a]\n: b\nentries: []\n", ":1:3: a list or map cannot be a key; write text"),
+    (b"x-a: 1\n<<: 5\nentries: []\n", ":2:5: << merges a map or a list of maps"),
+    (b"entries: !!int abc\n", ':1:10: "abc" is not !!int'),
+]
+
+
+@pytest.mark.parametrize(("content", "problem"), FILES)
+def test_a_file_that_cannot_be_read_is_refused_at_its_place(
+    content: bytes, problem: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "config.yaml"
+    path.write_bytes(content)
+
+    with pytest.raises(ConfigError) as caught:
+        load(path)
+
+    assert caught.value.problems[0].startswith(str(path))
+    assert problem in caught.value.problems[0]
+
+
+BROKEN = [
+    *(content for content, _ in FILES),
+    *(
+        text.encode()
+        for test in (
+            test_a_broken_file_is_refused_at_its_place,
+            test_a_broken_entry_is_refused_at_its_place,
+            test_a_broken_reference_is_refused_at_its_place,
+        )
+        for text, _ in vars(test)["pytestmark"][0].args[1]
+    ),
+]
+
+
+def test_there_are_more_than_fifty_ways_to_break_a_configuration() -> None:
+    assert len(set(BROKEN)) > 50
+
+
+@pytest.mark.parametrize("content", BROKEN)
+def test_the_command_refuses_each_with_its_place_and_status_2(
+    content: bytes, tmp_path: Path
+) -> None:
+    path = tmp_path / "config.yaml"
+    path.write_bytes(content)
+
+    # In this process: nothing in a check needs a patched one.
+    done = CliRunner().invoke(check, [str(path)])
+
+    assert done.exit_code == 2
+    assert done.stdout == ""
+    assert done.stderr
+    assert all(line.startswith(str(path)) for line in done.stderr.splitlines())

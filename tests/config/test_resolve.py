@@ -227,7 +227,7 @@ def test_an_empty_or_null_map_is_a_map_of_defaults() -> None:
 
 
 def test_a_configuration_without_entries_is_empty() -> None:
-    assert load("entries: []\n") == Configuration(file="<text>")
+    assert load("entries: []\n") == Configuration(files=("<text>",))
 
 
 def test_the_environment_of_the_process_is_the_default(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,55 @@
+"""``greenrelay config``: every value in force, and where it comes from; secrets are masked.
+
+Source: Configuration, the item on ``greenrelay config``.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+import click
+
+from greenrelay.cli.files import read_or_fail, reads_files, table
+from greenrelay.config.effective import Setting
+from greenrelay.config.effective import settings as settings_of
+from greenrelay.config.entries import Entry
+from greenrelay.config.mark import Mark
+from greenrelay.http.registry import SPECS
+
+
+@click.command()
+@reads_files
+def config(files: Sequence[str], settings: Sequence[str], as_json: bool) -> None:
+    """Show the values of FILEs (config.yaml) that are in force, and where each comes from.
+
+    That is a line of a file, the environment, --set or the default. Secrets are masked. Exit
+    status: 0, or 2 with every problem of the configuration.
+    """
+    configuration = read_or_fail(files, settings)
+    found = [(entry, settings_of(entry, SPECS)) for entry in configuration.all]
+    if as_json:
+        click.echo(json.dumps([_facts(*each) for each in found], indent=2, ensure_ascii=False))
+    else:
+        click.echo("\n\n".join(_block(*each) for each in found) or "there are no entries")
+
+
+def _facts(entry: Entry, found: Sequence[Setting]) -> dict[str, object]:
+    values = [{"name": s.name, "value": s.shown, "origin": s.origin} for s in found]
+    return {"id": entry.id, "kind": entry.kind, "declared": _place(entry.where), "values": values}
+
+
+def _block(entry: Entry, found: Sequence[Setting]) -> str:
+    rows = [(f"  {each.name}", _text(each.shown), each.origin) for each in found]
+    head = f"{entry.id}  {entry.kind}  {_place(entry.where)}"
+    return f"{head}\n{table(rows)}" if rows else head
+
+
+def _text(value: object) -> str:
+    if isinstance(value, str):
+        return value
+    return json.dumps(value, ensure_ascii=False, default=str)
+
+
+def _place(mark: Mark) -> str:
+    return f"{mark.file}:{mark.line}" if mark.line else mark.file

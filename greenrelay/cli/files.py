@@ -1,0 +1,68 @@
+"""What commands that read a configuration share: their arguments, and how they fail.
+
+Source: Operations, "Command line"; Configuration.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any, NoReturn
+
+import click
+from flask import Flask
+
+from greenrelay.boot import check, read
+from greenrelay.config.resolve import Configuration
+from greenrelay.errors import ConfigError
+
+Command = Callable[..., Any]
+DEFAULT_FILE = "config.yaml"
+
+
+def reads_files(command: Command) -> Command:
+    """Give a command the arguments ``files`` and ``settings`` and the option ``--json``."""
+    as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+    settings = click.option(
+        "--set",
+        "settings",
+        multiple=True,
+        metavar="ENTRY.FIELD=VALUE",
+        help="Set one value; stronger than file and environment.",
+    )
+    files = click.argument("files", nargs=-1, type=click.Path(), metavar="[FILE]...")
+    return files(settings(as_json(command)))
+
+
+def read_checked(files: Sequence[str], settings: Sequence[str]) -> Configuration:
+    """Return the configuration of ``files``, all of whose code can be imported.
+
+    Raises ConfigError.
+    """
+    configuration = read(list(files) or DEFAULT_FILE, settings)
+    check(Flask(__name__, static_folder=None), configuration)
+    return configuration
+
+
+def read_or_fail(files: Sequence[str], settings: Sequence[str]) -> Configuration:
+    """Return the configuration of ``files``; with a problem, print all and exit with status 2."""
+    try:
+        return read_checked(files, settings)
+    except ConfigError as error:
+        fail(str(error))
+
+
+def fail(text: str) -> NoReturn:
+    """Print what is wrong and exit with status 2."""
+    click.echo(text, err=True)
+    sys.exit(2)
+
+
+def table(rows: Sequence[Sequence[str]]) -> str:
+    """Return rows as lines with aligned columns."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = (
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in rows
+    )
+    return "\n".join(lines)

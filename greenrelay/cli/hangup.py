@@ -1,0 +1,59 @@
+"""SIGHUP: read the configuration again while it is served.
+
+Source: Configuration, the item on SIGHUP.
+"""
+
+from __future__ import annotations
+
+import logging
+import signal
+from collections.abc import Sequence
+
+import click
+import gevent
+from flask import Flask
+from gevent.event import Event as Flag
+
+from greenrelay.errors import ConfigError
+from greenrelay.reload.apply import reload_apps
+
+log = logging.getLogger("greenrelay.cli")
+
+
+class Hangup:
+    """Reloads ``apps`` at each SIGHUP, one reload after the other, until it is stopped."""
+
+    def __init__(self, apps: Sequence[Flask]) -> None:
+        self._apps = apps
+        self._told = Flag()
+        self._watcher = gevent.signal_handler(signal.SIGHUP, self._told.set)
+        self._greenlet = gevent.spawn(self._run)
+
+    def stop(self) -> None:
+        """Let SIGHUP be ignored from now on: what drains has no use for other routes."""
+        self._watcher.cancel()
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        self._greenlet.kill()
+
+    def _run(self) -> None:
+        while True:
+            self._told.wait()
+            self._told.clear()
+            _reload(self._apps)
+
+
+def _reload(apps: Sequence[Flask]) -> None:
+    try:
+        found = reload_apps(apps)
+    except ConfigError as error:
+        click.echo(error, err=True)
+        click.echo("reload: nothing was changed", err=True)
+        return
+    except Exception:
+        log.exception("reload: failed")
+        return
+    for line in found.lines:
+        click.echo(f"reload: {line}")
+    for warning in found.warnings:
+        log.warning("reload: %s", warning)
+    click.echo(f"reload: done, {len(found.lines)} changes")

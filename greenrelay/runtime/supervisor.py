@@ -78,7 +78,7 @@ class Supervisor(Task):
                     self._tell(process, result, error)
                 except Exception:
                     log.exception("%s: telling its ending failed", process.pid)
-                process = error = None  # type: ignore[assignment]
+                process = result = error = None  # type: ignore[assignment]
             scheduler.block(self, WAITING)
 
     def _tell(self, process: Process, result: Result, error: BaseException | None) -> None:

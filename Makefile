@@ -11,12 +11,17 @@ DOCS := NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs
 HAS_PROGRAMS := command -v chromium >/dev/null && command -v chromedriver >/dev/null \
     && PATH="$$PATH:/usr/sbin" command -v nginx >/dev/null
 
+PYENV_PYTHONS := $(wildcard $(or $(PYENV_ROOT),$(HOME)/.pyenv)/versions/3.*/bin/python)
+
 # What setup.py compiles, where there is a compiler; else the same source runs as it is.
 COMPILED := $(wildcard greenrelay/core/*.py greenrelay/core/*.pxd) \
-    $(wildcard greenrelay/runtime/*.py greenrelay/runtime/*.pxd)
+    $(wildcard greenrelay/runtime/*.py greenrelay/runtime/*.pxd) \
+    $(wildcard greenrelay/relay/*.py greenrelay/relay/*.pxd) \
+    $(wildcard greenrelay/websocket/*.py greenrelay/websocket/*.pxd) \
+    $(wildcard greenrelay/transport/*.py greenrelay/transport/*.pxd)
 
-.PHONY: run test test-pure test-all test-setup lint types format bench bench-transport bench-relay \
-    autobahn autobahn-fast docs docs-serve clean
+.PHONY: run test test-pure test-all test-setup lint types format bench bench-http bench-transport \
+    bench-relay autobahn autobahn-fast autobahn-client docs docs-serve clean
 
 run: $(VENV)/.run
 	$(BIN)/greenrelay run config.yaml
@@ -27,7 +32,13 @@ test: $(VENV)/.dev $(VENV)/.compiled
 
 # The processes once more, by the source and not by what is compiled from it.
 test-pure: $(VENV)/.dev
-	$(BIN)/python -m pytest -p tests.pure tests/core tests/runtime tests/spec tests/testing
+	$(BIN)/python -m pytest -p tests.pure tests/core tests/runtime tests/testing tests/spec/test_process.py
+
+# On every Python there is, those of pyenv among them, then with what else can differ: see
+# setup.cfg. A Python that is not there is named at the end, and fails nothing.
+test-all: $(VENV)/.dev
+	@$(HAS_PROGRAMS) || $(MAKE) test-setup
+	$(BIN)/tox run $(if $(PYENV_PYTHONS),--discover $(PYENV_PYTHONS))
 
 # The tests drive a real Chromium and a real nginx; everything else comes with pip.
 test-setup:
@@ -58,6 +69,10 @@ types: $(VENV)/.dev
 bench: $(VENV)/.bench $(VENV)/.compiled
 	$(BIN)/python -m bench.processes
 
+# What a request costs as a process, beside plain Flask; half a minute.
+bench-http: $(VENV)/.bench $(VENV)/.compiled
+	$(BIN)/python -m bench.http
+
 # They build their load generator with gcc; about five minutes each, on two idle cores.
 bench-transport: $(VENV)/.bench $(VENV)/.compiled
 	$(BIN)/python -m bench.transport
@@ -74,6 +89,10 @@ autobahn: $(VENV)/.run
 autobahn-fast: $(VENV)/.run
 	$(BIN)/python -m bench.autobahn --fast
 
+# The same cases the other way round: a fuzzing server against our client.
+autobahn-client: $(VENV)/.run
+	$(BIN)/python -m bench.autobahn.client
+
 # Into build/docs; a warning is an error. index.html there opens in a browser as it is.
 docs: $(VENV)/.docs
 	$(DOCS) build --strict --clean --quiet
@@ -88,7 +107,7 @@ format: $(VENV)/.dev
 
 clean:
 	find greenrelay -name "*.so" -delete
-	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) .tox build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \

@@ -11,7 +11,8 @@
         InvalidDuration (ValueError)  text or number that is not a duration
         InvalidSize (ValueError)      text or number that is not a size
         InvalidCloseCode (ValueError) close code that may not be sent
-        InvalidRelayCommand (ValueError)  X-WS-Relay or ws.control with a bad field
+        InvalidRelayCommand (ValueError)  X-WS-Relay, ws.control and the like
+        InvalidEventName (ValueError) topic that cannot name a server-sent event
         NotInProcess (RuntimeError)   call that only a process can make
         UnknownEntry, UnknownHost, UnknownName, UnknownOption (LookupError)
         HostFull, InboxFull           a limit of a process host
@@ -24,6 +25,9 @@
         NodeStopped                   the node is shut down
         ConfigError (ValueError)      all problems of a configuration at once
         UnsupportedServer             the WSGI server cannot hand over its socket
+        InvalidURL (ValueError)       text that is not the address of a WebSocket
+        ConnectionRefused, ConnectionClosed (ConnectionError)  a WebSocket client's connection
+        HandshakeFailed               the server answered with something else than a WebSocket
 
 Facts are attributes, the text is made in ``__str__``. Source: Processes, "Functions".
 """
@@ -104,7 +108,8 @@ class InvalidCloseCode(GreenRelayError, ValueError):
 class InvalidRelayCommand(GreenRelayError, ValueError):
     """A relay command with a bad field: ``field``, the ``value`` found and the ``rule`` broken.
 
-    ``source`` is where it came from: ``X-WS-Relay`` or ``ws.control``.
+    ``source`` is where it came from: ``X-WS-Relay``, ``ws.control``, ``X-SSE-Relay`` or
+    ``sse.control``.
     """
 
     def __init__(self, field: str, value: object, rule: str, source: str = "X-WS-Relay") -> None:
@@ -119,6 +124,18 @@ class InvalidRelayCommand(GreenRelayError, ValueError):
         if len(shown) > 200:
             shown = shown[:200] + "…"
         return f"{self.source}: {self.field} is {shown}; it {self.rule}"
+
+
+class InvalidEventName(GreenRelayError, ValueError):
+    """A topic that cannot name a server-sent event; ``why`` says what is wrong with it."""
+
+    def __init__(self, topic: str, why: str) -> None:
+        super().__init__(topic, why)
+        self.topic = topic
+        self.why = why
+
+    def __str__(self) -> str:
+        return f"event name {self.topic!r}: {self.why}"
 
 
 class NotInProcess(GreenRelayError, RuntimeError):
@@ -323,3 +340,52 @@ class UnsupportedServer(GreenRelayError, RuntimeError):
             f"{self.server} cannot hand its socket to a WebSocket relay; serve with "
             "`greenrelay run config.yaml` or `gunicorn -k greenrelay.gunicorn.Worker`"
         )
+
+
+class InvalidURL(_InvalidText):
+    """Not the address of a WebSocket; ``text`` is what was given, ``why`` what is wrong with it."""
+
+    _what = "URL"
+    _allowed = 'it must look like "ws://host:port/path" or "wss://host/path"'
+
+
+class ConnectionRefused(GreenRelayError, ConnectionError):
+    """There is no connection to ``url``: ``why`` says what TCP, TLS or the proxy answered."""
+
+    def __init__(self, url: str, why: str) -> None:
+        super().__init__(url, why)
+        self.url = url
+        self.why = why
+
+    def __str__(self) -> str:
+        return f"{self.url}: {self.why}"
+
+
+class HandshakeFailed(GreenRelayError):
+    """What answered is no WebSocket; ``why`` says what is wrong with the answer.
+
+    ``status`` is its HTTP status, 0 when it was no HTTP at all, and ``body`` what there was of
+    its body.
+    """
+
+    def __init__(self, status: int, body: bytes = b"", why: str = "it must be 101") -> None:
+        super().__init__(status, body, why)
+        self.status = status
+        self.body = body
+        self.why = why
+
+    def __str__(self) -> str:
+        answer = f"the server answered {self.status}" if self.status else "the server's answer"
+        return f"websocket handshake: {answer}: {self.why}"
+
+
+class ConnectionClosed(GreenRelayError, ConnectionError):
+    """The WebSocket is closed: ``code`` and ``reason`` say how, 1006 is without a close frame."""
+
+    def __init__(self, code: int, reason: str = "") -> None:
+        super().__init__(code, reason)
+        self.code = code
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return f"websocket closed with {self.code}" + (f": {self.reason}" if self.reason else "")

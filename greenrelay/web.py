@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from greenrelay.extension import GreenRelay, create_app
+from greenrelay.http.middleware.sse_relay import sse_relay
 from greenrelay.http.middleware.websocket_relay import websocket_relay
 from greenrelay.http.relay_response import relay
+from greenrelay.http.stream_answer import stream
 
-__all__ = ["GreenRelay", "create_app", "relay", "websocket_relay"]
+__all__ = ["GreenRelay", "create_app", "relay", "sse_relay", "stream", "websocket_relay"]

@@ -34,7 +34,8 @@ MAY_IMPORT["dashboard"] = MAY_IMPORT["http"] | {"http", "cluster"}
 MAY_IMPORT["metrics"] = MAY_IMPORT["dashboard"]
 MAY_IMPORT["boot"] = MAY_IMPORT["dashboard"] | {"dashboard", "metrics"}
 MAY_IMPORT["extension"] = MAY_IMPORT["boot"] | {"boot"}
-MAY_IMPORT["cli"] = MAY_IMPORT["extension"] | {"extension"}
+MAY_IMPORT["reload"] = MAY_IMPORT["extension"]
+MAY_IMPORT["cli"] = MAY_IMPORT["extension"] | {"extension", "reload"}
 
 PURE = frozenset({"core", "relay", "websocket"})
 IMPURE_MODULES = frozenset(
@@ -49,8 +50,8 @@ OUTSIDE: dict[str, frozenset[str]] = {
     "websockets": frozenset({"websocket"}),
     "geventwebsocket": frozenset({"transport", "gunicorn"}),
     "gunicorn": frozenset({"transport", "gunicorn"}),
-    "flask": frozenset({"http", "dashboard", "metrics", "boot", "extension", "cli"}),
-    "werkzeug": frozenset({"http", "dashboard", "metrics", "boot", "extension", "cli"}),
+    "flask": frozenset({"http", "dashboard", "metrics", "boot", "extension", "reload", "cli"}),
+    "werkzeug": frozenset({"http", "dashboard", "metrics", "boot", "extension", "reload", "cli"}),
     "msgspec": frozenset({"cluster"}),
     "prometheus_client": frozenset({"metrics"}),
     "opentelemetry": frozenset({"metrics"}),

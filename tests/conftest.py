@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sysconfig
 from pathlib import Path
 
 import pytest
@@ -25,7 +26,9 @@ def probe(process_probe: object) -> object:
 def pytest_sessionstart() -> None:
     """Refuse to test what was compiled from source that has changed since."""
     root = Path(__file__).parents[1] / "greenrelay"
-    for compiled in root.rglob("*.so"):
+    # What was compiled for other Pythons lies beside it, and is theirs to check.
+    suffix = sysconfig.get_config_var("EXT_SUFFIX")
+    for compiled in root.rglob(f"*{suffix}"):
         source = compiled.with_name(compiled.name.partition(".")[0] + ".py")
         if not source.exists() or source.stat().st_mtime > compiled.stat().st_mtime:
             raise pytest.UsageError(f"{compiled} is older than its source: run make test")

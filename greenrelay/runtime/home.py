@@ -6,6 +6,7 @@ nothing; everything else belongs to the node's own thread, the one that first us
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 
 from gevent.monkey import get_original
@@ -22,7 +23,9 @@ _get_thread = get_original("_thread", "get_ident")
 class Home:
     """The thread, run queue and timers of one node."""
 
-    def __init__(self, *, recycle_workers: bool = True) -> None:
+    def __init__(self, *, recycle_workers: bool | None = None) -> None:
+        if recycle_workers is None:
+            recycle_workers = os.environ.get("GREENRELAY_RECYCLE_WORKERS") != "0"
         self._recycle_workers = recycle_workers
         self.id = ""
         self.is_stopped = False

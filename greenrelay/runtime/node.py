@@ -68,9 +68,10 @@ class Node(Home):
     ``name`` begins the node's id, the part of a PID before ``@``; the rest of the id is new for
     each OS process. ``grace`` is how long, in seconds, a process that was ended may go on with
     its cleanup before its ending is delivered without it. ``recycle_workers`` False starts a new
-    greenlet for each process, where the reference counts that recycling rests on do not hold.
-    ``debug`` logs an ERROR for each payload that was changed after it was sent, at a price for
-    each message. ``watchdog``, a duration, logs a WARNING for what keeps the hub busy for longer.
+    greenlet for each process, where the reference counts that recycling rests on do not hold; it
+    is the default where ``GREENRELAY_RECYCLE_WORKERS`` is 0 in the environment. ``debug`` logs an
+    ERROR for each payload that was changed after it was sent, at a price for each message.
+    ``watchdog``, a duration, logs a WARNING for what keeps the hub busy for longer.
     """
 
     def __init__(
@@ -78,7 +79,7 @@ class Node(Home):
         name: str | None = None,
         *,
         grace: float = 5.0,
-        recycle_workers: bool = True,
+        recycle_workers: bool | None = None,
         debug: bool = False,
         watchdog: float | str | None = None,
     ) -> None:

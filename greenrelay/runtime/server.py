@@ -97,11 +97,11 @@ class RelayTarget(Server):
         payload: Any = message.payload
         if topic == self.message_topic:
             return self.on_message(payload)
-        if topic == "ws.join":
+        if topic in ("ws.join", "sse.join"):
             return self.on_join(payload)
-        if topic == "ws.leave":
+        if topic in ("ws.leave", "sse.leave"):
             return self.on_leave(payload)
-        if topic == "ws.heartbeat":
+        if topic in ("ws.heartbeat", "sse.heartbeat"):
             return self.on_heartbeat(payload)
         return self.on_other(message)
 

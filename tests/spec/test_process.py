@@ -339,7 +339,7 @@ class TestMessages:
 
     def test_send_after_sends_later(self, probe: Probe) -> None:
         """`send_after(delay, dest, topic, payload) -> Timer`: later."""
-        probe.do(gr.send_after, "2ms", probe.pid, "late", 2)
+        probe.do(gr.send_after, "200ms", probe.pid, "late", 2)
         probe.do(gr.send_after, 0.001, probe.pid, "early", 1)
 
         assert [assert_receive(probe).topic for _ in range(2)] == ["early", "late"]

@@ -28,7 +28,7 @@ run: $(VENV)/.run
 
 test: $(VENV)/.dev $(VENV)/.compiled
 	@$(HAS_PROGRAMS) || $(MAKE) test-setup
-	$(BIN)/python -m pytest
+	$(BIN)/python -m tests.halves
 
 # The processes once more, by the source and not by what is compiled from it.
 test-pure: $(VENV)/.dev

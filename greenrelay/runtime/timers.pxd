@@ -26,6 +26,7 @@ cdef class Timers:
     cdef object _timer
     cdef object _thread
     cdef double _armed_for
+    cdef double _resolution
     cdef bint _is_driven
     cdef bint _is_closed
 
@@ -33,5 +34,6 @@ cdef class Timers:
     cpdef wake_at(self, sleeper, double deadline)
     cpdef lose_one(self)
     cdef _push(self, double when, entry)
+    @cython.locals(delay=double)
     cdef _arm(self, double when)
     cdef bint _has_too_many_dead(self)

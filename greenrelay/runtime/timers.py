@@ -129,6 +129,7 @@ class Timers:
         "_is_driven",
         "_loop",
         "_number",
+        "_resolution",
         "_thread",
         "_timer",
         "now",
@@ -141,6 +142,8 @@ class Timers:
         # How many entries of the heap will do nothing.
         self._dead = 0
         self._loop = gevent.get_hub().loop
+        # libuv counts milliseconds and warns of less.
+        self._resolution = 0.001 if "libuv" in type(self._loop).__module__ else 0.0
         self._timer: Any = self._loop.timer(0)
         self._thread = _get_thread()
         # What is due before this has to arm the loop's timer.
@@ -245,7 +248,10 @@ class Timers:
         self._timer.stop()
         self._timer.close()
         self._loop.update_now()
-        self._timer = self._loop.timer(max(0.0, when - self.now()))
+        delay = max(0.0, when - self.now())
+        if 0.0 < delay < self._resolution:
+            delay = self._resolution
+        self._timer = self._loop.timer(delay)
         self._timer.start(self._tick)
 
     def _rearm(self) -> None:

@@ -1,24 +1,23 @@
 cimport cython
+from greenrelay.core.value cimport Value
 
 
 @cython.final
-cdef class Result:
+cdef class Result(Value):
     cdef object _value
     cdef object _error
     cdef object _reason
 
 
 @cython.final
-@cython.freelist(256)
-cdef class Exit:
+cdef class Exit(Value):
     cdef object _pid
     cdef object _result
     cdef object _ref
 
 
 @cython.final
-@cython.freelist(256)
-cdef class LinkDown:
+cdef class LinkDown(Value):
     cdef object _pid
     cdef object _result
 

@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 from greenrelay.core.pid import Pid
+from greenrelay.core.value import Value
 
 NORMAL = "normal"
 SHUTDOWN = "shutdown"
@@ -43,7 +44,7 @@ class ExitError:
         return f"{self.type}: {self.message}" if self.message else self.type
 
 
-class Result:
+class Result(Value):
     """How a process ended: its return value, or the error and reason of an abnormal ending."""
 
     __slots__ = ("_error", "_reason", "_value")
@@ -75,18 +76,6 @@ class Result:
     def is_normal(self) -> bool:
         """Whether the ending was clean: it spreads along no link."""
         return self._error is None
-
-    def __eq__(self, other: object) -> bool:
-        if not isinstance(other, Result):
-            return NotImplemented
-        mine = (self._value, self._error, self._reason)
-        return mine == (other.value, other.error, other.reason)
-
-    def __hash__(self) -> int:
-        return hash((self._value, self._error, self._reason))
-
-    def __repr__(self) -> str:
-        return f"Result(value={self._value!r}, error={self._error!r}, reason={self._reason!r})"
 
 
 def result_of_reason(reason: str) -> Result:
@@ -145,12 +134,12 @@ class MonitorRef:
         return f"MonitorRef({self._watcher!r}, {self._target!r}, {self._number})"
 
 
-class Exit:
+class Exit(Value):
     """EXIT: the monitored process ``pid`` has ended with ``result``; ``ref`` is the monitor."""
 
     __slots__ = ("_pid", "_ref", "_result")
     __match_args__ = ("pid", "result", "ref")
-    kind: ClassVar[str] = "EXIT"
+    kind = "EXIT"
 
     def __init__(self, pid: Pid | str, result: Result, ref: MonitorRef) -> None:
         self._pid = pid
@@ -172,24 +161,13 @@ class Exit:
         """What monitor() returned."""
         return self._ref
 
-    def __eq__(self, other: object) -> bool:
-        if not isinstance(other, Exit):
-            return NotImplemented
-        return (self._pid, self._result, self._ref) == (other.pid, other.result, other.ref)
 
-    def __hash__(self) -> int:
-        return hash((self._pid, self._result, self._ref))
-
-    def __repr__(self) -> str:
-        return f"Exit(pid={self._pid!r}, result={self._result!r}, ref={self._ref!r})"
-
-
-class LinkDown:
+class LinkDown(Value):
     """LINK_DOWN: the linked process ``pid`` has ended abnormally with ``result``."""
 
     __slots__ = ("_pid", "_result")
     __match_args__ = ("pid", "result")
-    kind: ClassVar[str] = "LINK_DOWN"
+    kind = "LINK_DOWN"
 
     def __init__(self, pid: Pid | str, result: Result) -> None:
         self._pid = pid
@@ -204,17 +182,6 @@ class LinkDown:
     def result(self) -> Result:
         """How it ended."""
         return self._result
-
-    def __eq__(self, other: object) -> bool:
-        if not isinstance(other, LinkDown):
-            return NotImplemented
-        return (self._pid, self._result) == (other.pid, other.result)
-
-    def __hash__(self) -> int:
-        return hash((self._pid, self._result))
-
-    def __repr__(self) -> str:
-        return f"LinkDown(pid={self._pid!r}, result={self._result!r})"
 
 
 @dataclass(frozen=True, slots=True)

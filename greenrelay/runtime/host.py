@@ -46,4 +46,4 @@ class Host:
 
     def bind(self, node_id: str) -> None:
         """Let PIDs of this host be PIDs of ``node_id``; raises InvalidPid for a bad id."""
-        self.prefix = str(Pid(node_id, self.id, 0))[:-2]
+        self.prefix = str(Pid(node_id, self.id, 0)).removesuffix("0}")

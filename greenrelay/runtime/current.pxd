@@ -7,4 +7,5 @@ cdef object getcurrent
 
 
 @cython.locals(process=FunctionProcess, worker=Worker)
-cpdef current_process()
+cpdef FunctionProcess current_process()
+cpdef FunctionProcess require_process(function)

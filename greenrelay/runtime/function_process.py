@@ -98,7 +98,7 @@ class FunctionProcess(Process):
     @property
     def mailbox(self) -> Mailbox:
         """What it has been sent and has not read."""
-        return self._mailbox or self.open_mailbox()
+        return self.open_mailbox()
 
     def open_mailbox(self) -> Mailbox:
         """Return the mailbox, made if it was not there."""
@@ -120,9 +120,7 @@ class FunctionProcess(Process):
 
     def deliver(self, message: Message) -> bool:
         """Append to the mailbox, or the channel of the topic; at the limit obey the host."""
-        mailbox = self._mailbox
-        if mailbox is None:
-            mailbox = self.open_mailbox()
+        mailbox = self.open_mailbox()
         if self.state >= EXITING:
             return False
         if mailbox.channels is not None:

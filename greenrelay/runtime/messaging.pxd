@@ -1,16 +1,12 @@
 cimport cython
+from greenrelay.runtime cimport current
 from greenrelay.runtime.function_process cimport FunctionProcess
 from greenrelay.runtime.inbox cimport Mailbox
 from greenrelay.runtime.process cimport Process
 from greenrelay.runtime.waiter cimport Waiter
-from greenrelay.runtime.worker cimport Worker
 
-cdef int BLOCKED, EXITING, WAITING
-cdef object getcurrent
+cdef int BLOCKED, WAITING
 
-
-@cython.locals(worker=Worker)
-cdef FunctionProcess _running()
 
 @cython.locals(process=FunctionProcess, target=Process, text=str)
 cpdef bint send(dest, topic, payload=*) except -1

@@ -8,26 +8,22 @@ ProcessExit from every one of them.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from operator import attrgetter
 from types import MappingProxyType
 from typing import Any, overload
-
-from greenlet import getcurrent
 
 from greenrelay.core.events import NOPROC, RESULT_KILLED, Event
 from greenrelay.core.message import NO_CONTEXT, Message, ReplySlot, check_topic
 from greenrelay.core.pid import Pid
 from greenrelay.durations import parse_duration
 from greenrelay.errors import ProcessDown, ReservedTopic, Timeout
+from greenrelay.runtime import current
 from greenrelay.runtime.channel import Events, Inbox
-from greenrelay.runtime.current import current_node, current_process, require_process
 from greenrelay.runtime.function_process import FunctionProcess
 from greenrelay.runtime.process import Process
-from greenrelay.runtime.task import BLOCKED, EXITING, WAITING
+from greenrelay.runtime.task import BLOCKED, WAITING
 from greenrelay.runtime.timers import Timer
 from greenrelay.runtime.wait_cycle import describe_cycle, find_cycle
 from greenrelay.runtime.waiter import Waiter, value_of
-from greenrelay.runtime.worker import Worker
 
 Duration = float | str
 
@@ -49,9 +45,9 @@ def spawn(
     UnknownEntry, UnknownHost, HostFull, NameTaken, and NotInProcess for a link or monitor asked
     for outside a process; then nothing was started.
     """
-    parent = require_process("spawn") if link or monitor else current_process()
+    parent = current.require_process("spawn") if link or monitor else current.current_process()
     if parent is None:
-        node = current_node("spawn")
+        node = current.current_node("spawn")
         node.check_thread("spawn")
     else:
         node = parent.node
@@ -97,7 +93,7 @@ def exec(
     ended abnormally without one. Raises Timeout after ``timeout``. The child dies with the caller,
     and when this call is left in any other way.
     """
-    parent = require_process("exec")
+    parent = current.require_process("exec")
     seconds = _seconds(timeout)
     child = parent.node.spawn_process(entry, args, kwargs, host, name, inherited(parent, context))
     waiter = Waiter(parent.answered)
@@ -122,7 +118,7 @@ def inherited(
 
 def pid() -> Pid:
     """Return the PID of this process; raises NotInProcess."""
-    return require_process("pid").pid
+    return current.require_process("pid").pid
 
 
 def send(dest: str, topic: str, payload: object = None) -> bool:
@@ -132,11 +128,9 @@ def send(dest: str, topic: str, payload: object = None) -> bool:
     ended. Raises ReservedTopic, UnknownName, InvalidPid, InboxFull, and what a connection says of
     a bad payload; then nothing was sent.
     """
-    process = _running()
+    process = current.current_process()
     if process is None:
-        return _send_from_elsewhere(dest, topic, payload)
-    if process.state >= EXITING:
-        raise process.exit_now()
+        return current.current_node("send").send(dest, topic, payload)
     process.sent += 1
     target = process.table.get(dest)
     if target is None or topic.__class__ is not str:
@@ -147,29 +141,13 @@ def send(dest: str, topic: str, payload: object = None) -> bool:
     return target.post(topic, payload, process.pid, process.context, None)
 
 
-def _running() -> FunctionProcess | None:
-    running: Any = getcurrent()
-    if isinstance(running, Worker):
-        worker: Any = running
-        return worker.greenrelay_process  # type: ignore[no-any-return]
-    return getattr(running, "greenrelay_process", None)
-
-
-def _send_from_elsewhere(dest: str, topic: str, payload: object) -> bool:
-    process = current_process()
-    if process is None:
-        return current_node("send").send(dest, topic, payload)
-    process.sent += 1
-    return process.node.route(dest, topic, payload, process.pid, process.context)
-
-
 def send_after(delay: Duration, dest: str, topic: str, payload: object = None) -> Timer:
     """Send a message after ``delay``; ``Timer.cancel()`` takes it back.
 
     A message that cannot be delivered by then is dropped: nobody is there to hear of it.
     """
-    process = current_process()
-    node = process.node if process else current_node("send_after")
+    process = current.current_process()
+    node = process.node if process else current.current_node("send_after")
     if process is None:
         return node.send_after(delay, dest, topic, payload)
     timer = node.send_after(
@@ -197,7 +175,7 @@ def call_in(
     timeout: Duration | None,
 ) -> Any:
     """Do what call does, with a message that carries the values of ``context`` as well."""
-    caller = require_process("call")
+    caller = current.require_process("call")
     seconds = _seconds(timeout)
     target = caller.table.get(dest) or caller.node.find(dest)
     if target is None:
@@ -251,9 +229,8 @@ def _await_answer(
 
 
 def _circle_of(caller: Process, target: Process) -> str:
-    caller.calling = target
-    cycle = find_cycle(caller, attrgetter("calling"))
-    caller.calling = None
+    # The caller has stopped waiting to say so.
+    cycle = find_cycle(caller, lambda each: target if each is caller else each.calling)
     return f" ({describe_cycle([each.pid for each in cycle])})" if cycle else ""
 
 
@@ -271,7 +248,7 @@ def reply_error(message: Message, error: BaseException) -> bool:
 
 
 def _slot(message: Message, function: str) -> ReplySlot:
-    require_process(function)
+    current.require_process(function)
     if message.reply_to is None:
         raise ValueError(f"message {message.topic!r} was sent, not called: nobody awaits a reply")
     return message.reply_to
@@ -279,7 +256,7 @@ def _slot(message: Message, function: str) -> ReplySlot:
 
 def inbox() -> Inbox:
     """Return the messages of this process as something to iterate and receive from."""
-    return Inbox(require_process("inbox"))
+    return Inbox(current.require_process("inbox"))
 
 
 def events() -> Events:
@@ -287,7 +264,7 @@ def events() -> Events:
 
     From the first call on the process handles CANCEL itself: iterating the inbox goes on.
     """
-    process = require_process("events")
+    process = current.require_process("events")
     process.reads_events = True
     return Events(process)
 
@@ -304,19 +281,15 @@ def receive(*topics: str, timeout: Duration | None = None) -> Message | Event:
     """
     if topics:
         return _next_of(topics, timeout)
-    return _next(_running(), timeout)
+    return _next(current.require_process("receive"), timeout)
 
 
-def _next(process: FunctionProcess | None, timeout: Duration | None) -> Message | Event:
-    if process is None:
-        process = require_process("receive")
-    mailbox = process._mailbox or process.open_mailbox()
+def _next(process: FunctionProcess, timeout: Duration | None) -> Message | Event:
+    mailbox = process.open_mailbox()
     seconds = _seconds(timeout)
-    item: Message | Event | None
-    if process.state < EXITING:
-        item = mailbox.take()
-        if item is not None:
-            return item
+    item: Message | Event | None = mailbox.take()
+    if item is not None:
+        return item
     if seconds is None:
         while True:
             process.wait(WAITING)
@@ -333,7 +306,7 @@ def _next(process: FunctionProcess | None, timeout: Duration | None) -> Message 
 
 
 def _next_of(topics: tuple[str, ...], timeout: Duration | None) -> Message:
-    process = require_process("receive")
+    process = current.require_process("receive")
     mailbox = process.open_mailbox()
     looked_at = 0
 
@@ -350,4 +323,4 @@ def _next_of(topics: tuple[str, ...], timeout: Duration | None) -> Message:
 
 def context() -> Mapping[str, object]:
     """Return the values this process has inherited and its messages carry."""
-    return require_process("context").context
+    return current.require_process("context").context

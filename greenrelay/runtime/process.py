@@ -128,7 +128,7 @@ class Process(Task):
             self.node.is_empty()
 
     def _is_awaited(self) -> bool:
-        if self.waiters is not None:
+        if self.waiters:
             return True
         topology: Topology = self.node.topology
         return topology.concerns(self.pid)

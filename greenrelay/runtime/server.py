@@ -204,6 +204,7 @@ class ServerProcess(FunctionProcess):
         return None
 
     def _handle(self, server: Server, message: Message) -> object:
+        # The field and not the property, which is a call for each message.
         slot = message._reply_to
         if slot is None:
             return server.handle_message(message)

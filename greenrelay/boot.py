@@ -13,17 +13,17 @@ from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass, replace
 from os import PathLike
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 from flask import Flask
 
-from greenrelay.config.entries import Entry, ProcessHost, ProcessService
+from greenrelay.config.entries import Entry, ProcessService
 from greenrelay.config.loader import Source
 from greenrelay.config.mark import Problem, told
 from greenrelay.config.resolve import Configuration, draft
 from greenrelay.core.pid import Pid
 from greenrelay.core.restart import RestartPolicy
-from greenrelay.core.strategy import Child
+from greenrelay.core.strategy import Child, ChildState
 from greenrelay.errors import ConfigError, UnknownEntry
 from greenrelay.http.registry import SPECS
 from greenrelay.http.router import blueprint_problems, mount_router
@@ -35,6 +35,8 @@ from greenrelay.runtime.service import start_services
 
 log = logging.getLogger("greenrelay.config")
 APPLIED = "greenrelay.applied"
+# How often somebody who needs services looks whether they have started, in seconds.
+LOOK_INTERVAL = 0.02
 
 
 @runtime_checkable
@@ -167,10 +169,7 @@ def apply(app: Flask, state: AppState, configuration: Configuration) -> None:
     """
     node = state.node
     _warn_of_what_has_no_effect(configuration)
-    for host in configuration.hosts:
-        node.add_host(Host(host.id, **host_limits(host)), default=True)
-    for entry in configuration.processes:
-        node.entries.declare(entry.id, entry.source)
+    declare(node, configuration)
     blueprints, views = set(app.blueprints), set(app.view_functions)
     mount(app, configuration)
     applied = app.extensions[APPLIED] = Applied(
@@ -185,6 +184,19 @@ def apply(app: Flask, state: AppState, configuration: Configuration) -> None:
     state.starters.append(lambda: applied.start_services(node))
 
 
+def declare(node: Node, configuration: Configuration) -> None:
+    """Declare hosts and entries; a host that is there already gets the limits given here."""
+    for each in configuration.hosts:
+        host = node.hosts.get(each.id) or Host(each.id)
+        host.max_processes = each.max_processes
+        host.inbox_limit = each.inbox.limit
+        host.overflow = each.inbox.overflow
+        host.block_timeout = each.inbox.block_timeout
+        node.add_host(host, default=True)
+    for entry in configuration.processes:
+        node.entries.declare(entry.id, entry.source)
+
+
 def mount(app: Flask, configuration: Configuration) -> None:
     """Mount every router with its endpoints."""
     for router in configuration.routers:
@@ -196,19 +208,20 @@ def mount(app: Flask, configuration: Configuration) -> None:
         mount_router(app, router, endpoints)
 
 
-def host_limits(host: ProcessHost) -> dict[str, Any]:
-    """Return the limits of a host by the names of its attributes."""
-    return {
-        "max_processes": host.max_processes,
-        "inbox_limit": host.inbox.limit,
-        "overflow": host.inbox.overflow,
-        "block_timeout": host.inbox.block_timeout,
-    }
-
-
 def children(configuration: Configuration) -> list[Child]:
-    """Return what the supervisor of the services keeps alive."""
-    return [_service(s, configuration) for s in configuration.services if _starts(s)]
+    """Return what the supervisor of the services keeps alive.
+
+    Of what one requires only services are named: all else, such as a host, is there before any.
+    """
+    found = [each for each in configuration.services if each.lifecycle.auto_start]
+    ids = {each.id for each in found}
+    return [_service(each, configuration, ids) for each in found]
+
+
+def has_started(node: Node, key: str) -> bool:
+    """Say whether a service of ``node`` runs by now, or has done what it had to."""
+    found = node.services.get(key)
+    return found is not None and found.state in (ChildState.RUNNING, ChildState.EXITED)
 
 
 def _warn_of_what_has_no_effect(configuration: Configuration) -> None:
@@ -219,11 +232,7 @@ def _warn_of_what_has_no_effect(configuration: Configuration) -> None:
                 log.warning("%s", server.problem(field, "has no effect on an http.service"))
 
 
-def _starts(service: ProcessService) -> bool:
-    return service.lifecycle.auto_start
-
-
-def _service(entry: ProcessService, configuration: Configuration) -> Child:
+def _service(entry: ProcessService, configuration: Configuration, ids: Container[str]) -> Child:
     lifecycle, restart = entry.lifecycle, entry.lifecycle.restart
     found = configuration.entry(entry.process)
     return Child(
@@ -241,7 +250,7 @@ def _service(entry: ProcessService, configuration: Configuration) -> Child:
             stable_threshold=lifecycle.stable_threshold,
         ),
         shutdown=lifecycle.stop_timeout,
-        requires=lifecycle.requires,
+        requires=tuple(key for key in lifecycle.requires if key in ids),
         start_timeout=lifecycle.start_timeout,
     )
 

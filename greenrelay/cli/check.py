@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 import click
 
-from greenrelay.cli.files import DEFAULT_FILE, fail, read_checked, reads_files
+from greenrelay.cli.files import fail, files_of, read_checked, reads_files
 from greenrelay.config.resolve import Configuration
 from greenrelay.errors import ConfigError
 
@@ -28,7 +28,7 @@ def check(files: Sequence[str], settings: Sequence[str], as_json: bool) -> None:
     The code they name is imported; nothing is started. Exit status: 0 when nothing is wrong, else
     2, with every problem on a line of its own.
     """
-    shown = list(files) or [DEFAULT_FILE]
+    shown = files_of(files)
     try:
         configuration = read_checked(files, settings)
     except ConfigError as error:

@@ -14,7 +14,6 @@ from greenrelay.cli.files import read_or_fail, reads_files, table
 from greenrelay.config.effective import Setting
 from greenrelay.config.effective import settings as settings_of
 from greenrelay.config.entries import Entry
-from greenrelay.config.mark import Mark
 from greenrelay.http.registry import SPECS
 
 
@@ -36,12 +35,12 @@ def config(files: Sequence[str], settings: Sequence[str], as_json: bool) -> None
 
 def _facts(entry: Entry, found: Sequence[Setting]) -> dict[str, object]:
     values = [{"name": s.name, "value": s.shown, "origin": s.origin} for s in found]
-    return {"id": entry.id, "kind": entry.kind, "declared": _place(entry.where), "values": values}
+    return {"id": entry.id, "kind": entry.kind, "declared": entry.where.place, "values": values}
 
 
 def _block(entry: Entry, found: Sequence[Setting]) -> str:
     rows = [(f"  {each.name}", _text(each.shown), each.origin) for each in found]
-    head = f"{entry.id}  {entry.kind}  {_place(entry.where)}"
+    head = f"{entry.id}  {entry.kind}  {entry.where.place}"
     return f"{head}\n{table(rows)}" if rows else head
 
 
@@ -49,7 +48,3 @@ def _text(value: object) -> str:
     if isinstance(value, str):
         return value
     return json.dumps(value, ensure_ascii=False, default=str)
-
-
-def _place(mark: Mark) -> str:
-    return f"{mark.file}:{mark.line}" if mark.line else mark.file

@@ -20,9 +20,8 @@ Command = Callable[..., Any]
 DEFAULT_FILE = "config.yaml"
 
 
-def reads_files(command: Command) -> Command:
-    """Give a command the arguments ``files`` and ``settings`` and the option ``--json``."""
-    as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def takes_files(command: Command) -> Command:
+    """Give a command the arguments ``files`` and ``settings``."""
     settings = click.option(
         "--set",
         "settings",
@@ -31,7 +30,18 @@ def reads_files(command: Command) -> Command:
         help="Set one value; stronger than file and environment.",
     )
     files = click.argument("files", nargs=-1, type=click.Path(), metavar="[FILE]...")
-    return files(settings(as_json(command)))
+    return files(settings(command))
+
+
+def reads_files(command: Command) -> Command:
+    """Give a command the arguments ``files`` and ``settings`` and the option ``--json``."""
+    as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+    return takes_files(as_json(command))
+
+
+def files_of(files: Sequence[str]) -> list[str]:
+    """Return the files that are meant: those that are named, else the one in this folder."""
+    return list(files) or [DEFAULT_FILE]
 
 
 def read_checked(files: Sequence[str], settings: Sequence[str]) -> Configuration:
@@ -39,7 +49,7 @@ def read_checked(files: Sequence[str], settings: Sequence[str]) -> Configuration
 
     Raises ConfigError.
     """
-    configuration = read(list(files) or DEFAULT_FILE, settings)
+    configuration = read(files_of(files), settings)
     check(Flask(__name__, static_folder=None), configuration)
     return configuration
 
@@ -52,10 +62,10 @@ def read_or_fail(files: Sequence[str], settings: Sequence[str]) -> Configuration
         fail(str(error))
 
 
-def fail(text: str) -> NoReturn:
-    """Print what is wrong and exit with status 2."""
+def fail(text: str, status: int = 2) -> NoReturn:
+    """Print what is wrong and exit."""
     click.echo(text, err=True)
-    sys.exit(2)
+    sys.exit(status)
 
 
 def table(rows: Sequence[Sequence[str]]) -> str:

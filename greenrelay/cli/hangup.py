@@ -21,13 +21,20 @@ log = logging.getLogger("greenrelay.cli")
 
 
 class Hangup:
-    """Reloads ``apps`` at each SIGHUP, one reload after the other, until it is stopped."""
+    """Reloads ``apps`` at each SIGHUP, one reload after the other, until it is stopped.
+
+    From the beginning SIGHUP ends nobody; one that comes before ``start`` is heeded then.
+    """
 
     def __init__(self, apps: Sequence[Flask]) -> None:
         self._apps = apps
         self._told = Flag()
         self._watcher = gevent.signal_handler(signal.SIGHUP, self._told.set)
-        self._greenlet = gevent.spawn(self._run)
+        self._greenlet = gevent.Greenlet(self._run)
+
+    def start(self) -> None:
+        """Reload from now on."""
+        self._greenlet.start()
 
     def stop(self) -> None:
         """Let SIGHUP be ignored from now on: what drains has no use for other routes."""

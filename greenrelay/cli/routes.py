@@ -15,7 +15,6 @@ from flask import Flask
 from greenrelay.boot import mount
 from greenrelay.cli.files import read_or_fail, reads_files, table
 from greenrelay.config.entries import HttpRouter
-from greenrelay.config.mark import Mark
 from greenrelay.config.resolve import Configuration
 
 # Flask answers these by itself wherever there is a GET, or anything.
@@ -81,7 +80,7 @@ def _endpoints(configuration: Configuration, router: HttpRouter) -> Iterator[Rou
                 endpoint.id,
                 router.server,
                 (*router.middleware, *router.post_middleware),
-                _place(endpoint.where),
+                endpoint.where.place,
             )
 
 
@@ -98,9 +97,5 @@ def _blueprint(configuration: Configuration, router: HttpRouter) -> Iterator[Rou
             router.id,
             router.server,
             (*router.middleware, *router.post_middleware),
-            _place(router.at("blueprint")),
+            router.at("blueprint").place,
         )
-
-
-def _place(mark: Mark) -> str:
-    return f"{mark.file}:{mark.line}" if mark.line else mark.file

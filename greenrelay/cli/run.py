@@ -12,28 +12,24 @@ import sys
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import asdict, dataclass
 from graphlib import TopologicalSorter
-from typing import NoReturn
 
 import click
 import gevent
 from flask import Flask
 from gevent.event import Event as Flag
 
+from greenrelay.boot import LOOK_INTERVAL, has_started
+from greenrelay.cli.files import fail, files_of, takes_files
 from greenrelay.cli.hangup import Hangup
 from greenrelay.config.entries import HttpService
-from greenrelay.core.strategy import ChildState
 from greenrelay.errors import ConfigError
 from greenrelay.extension import create_apps
 from greenrelay.http.state import AppState, state_of
-from greenrelay.runtime.node import Node
 from greenrelay.transport.server import Server
 
 log = logging.getLogger("greenrelay.cli")
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
-# How often a server that requires services looks whether they have started, in seconds.
-LOOK_INTERVAL = 0.02
-_STARTED = (ChildState.RUNNING, ChildState.EXITED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,33 +42,31 @@ class Site:
 
 
 @click.command()
-@click.argument("config", nargs=-1, type=click.Path())
-@click.option(
-    "--set", "settings", multiple=True, metavar="ENTRY.FIELD=VALUE", help="Replace a value."
-)
-def run(config: tuple[str, ...], settings: tuple[str, ...]) -> None:
-    """Serve CONFIG (config.yaml) until SIGTERM or Ctrl-C, then drain.
+@takes_files
+def run(files: Sequence[str], settings: Sequence[str]) -> None:
+    """Serve FILEs (config.yaml) until SIGTERM or Ctrl-C, then drain.
 
-    Several files are one configuration. SIGHUP reads them again. A second SIGTERM or Ctrl-C ends
+    Several FILEs are one configuration. SIGHUP reads them again. A second SIGTERM or Ctrl-C ends
     it at once. Exit status: 0 after a drain, 1 when an address cannot be listened on, 2 for a
     configuration error, with nothing started.
     """
-    files = config or ("config.yaml",)
+    named = files_of(files)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     try:
-        apps = create_apps(files[0] if len(files) == 1 else files, settings=settings)
-        sites = _sites(apps, ", ".join(files))
+        apps = create_apps(named, settings=settings)
+        sites = _sites(apps, ", ".join(named))
     except ConfigError as error:
-        _fail(2, str(error))
+        fail(str(error))
     told = Flag()
+    hangup = Hangup(apps)
     watchers = [gevent.signal_handler(number, told.set) for number in SIGNALS]
     for site in sites:
         try:
             site.server.listen()
         except OSError as error:
-            _fail(1, f"cannot listen on {site.service.addr}: {_why(error)}")
-    _serve(sites, ", ".join(files), told)
-    hangup = Hangup(apps)
+            fail(f"cannot listen on {site.service.addr}: {_why(error)}", 1)
+    _serve(sites, ", ".join(named), told)
+    hangup.start()
     told.wait()
     hangup.stop()
     for number, watcher in zip(SIGNALS, watchers, strict=True):
@@ -152,11 +146,7 @@ def _await_required(site: Site, served: Collection[str], told: Flag) -> None:
             )
             return
         gevent.sleep(LOOK_INTERVAL)
-        wanted = [key for key in wanted if not _has_started(node, key)]
-
-
-def _has_started(node: Node, key: str) -> bool:
-    return key in node.services and node.services[key].state in _STARTED
+        wanted = [key for key in wanted if not has_started(node, key)]
 
 
 def _stop(sites: Sequence[Site]) -> None:
@@ -183,8 +173,3 @@ def _why(error: OSError) -> str:
     # gevent adds the address to the text, and errors of name resolution have numbers of their own.
     number = error.errno or 0
     return os.strerror(number) if number > 0 else f"{error.strerror or error}"
-
-
-def _fail(status: int, text: str) -> NoReturn:
-    click.echo(text, err=True)
-    sys.exit(status)

@@ -1,8 +1,8 @@
 """What a configuration comes to: every value in force, and where it comes from.
 
 Source: Configuration, the item on ``greenrelay config``. Values that look like secrets are masked,
-by the name of the option or of the environment variable they were made of, and so is the user part
-of URLs.
+by the name of the option, of a key inside its value or of the environment variable they were made
+of, and so is the user part of URLs.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _SECRET = re.compile(
     r"(?:api|access|private|secret|signing|encryption)[._-]?key)(?:$|[._-])",
     re.IGNORECASE,
 )
-_USER_OF_URL = re.compile(r"(?<=://)[^/@\s]+(?=@)")
+_USER_OF_URL = re.compile(r"(?<=://)[^/\s]+(?=@)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class Setting:
     @property
     def shown(self) -> object:
         """The value as it may be shown to anybody."""
-        return MASK if self.is_secret else _without_user(self.value)
+        return MASK if self.is_secret else _masked(self.value)
 
 
 def settings(entry: Entry, middleware: Mapping[str, MiddlewareSpec]) -> list[Setting]:
@@ -80,8 +80,7 @@ def _origin(entry: Entry, name: str, variables: tuple[str, ...]) -> str:
     mark = entry.marks[name]
     if mark.file in variables:
         return f"environment {mark.file}"
-    place = f"{mark.file}:{mark.line}" if mark.line else mark.file
-    return ", ".join([place, *(f"environment {variable}" for variable in variables)])
+    return ", ".join([mark.place, *(f"environment {variable}" for variable in variables)])
 
 
 def _plain(value: object, spec: OptionSpec | None) -> object:
@@ -94,7 +93,13 @@ def _plain(value: object, spec: OptionSpec | None) -> object:
     return str(value)
 
 
-def _without_user(value: object) -> object:
+def _masked(value: object) -> object:
+    """Return a value without the secrets in it: in lists and maps, and users of URLs."""
     if isinstance(value, list):
-        return [_without_user(item) for item in value]
+        return [_masked(item) for item in value]
+    if isinstance(value, dict):
+        return {
+            key: MASK if item and _SECRET.search(key) else _masked(item)
+            for key, item in value.items()
+        }
     return _USER_OF_URL.sub(MASK, value) if isinstance(value, str) else value

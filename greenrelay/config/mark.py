@@ -26,7 +26,12 @@ class Mark:
     column: int = 0
 
     def __str__(self) -> str:
-        return f"{self.file}:{self.line}:{self.column}" if self.line else self.file
+        return f"{self.place}:{self.column}" if self.line else self.file
+
+    @property
+    def place(self) -> str:
+        """The file and the line, as a table shows them."""
+        return f"{self.file}:{self.line}" if self.line else self.file
 
 
 @dataclass(frozen=True, slots=True)

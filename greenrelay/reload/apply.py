@@ -12,7 +12,7 @@ from importlib import invalidate_caches
 
 from flask import Flask
 
-from greenrelay.boot import APPLIED, Applied, host_limits, parts, read
+from greenrelay.boot import APPLIED, Applied, declare, parts, read
 from greenrelay.config.resolve import Configuration
 from greenrelay.errors import ConfigError, GreenRelayError
 from greenrelay.http.registry import SPECS
@@ -20,7 +20,6 @@ from greenrelay.http.state import state_of
 from greenrelay.reload.changes import Changes, changes
 from greenrelay.reload.routes import exchange, spare_app
 from greenrelay.reload.services import ServicePlan, change_services, service_plan
-from greenrelay.runtime.host import Host
 from greenrelay.runtime.node import DEFAULT_HOST, Node
 
 
@@ -65,9 +64,7 @@ def _reload(
     spares = [(*each, spare_app(*each)) for each in given] if found.are_for_routes else []
     node = state_of(pairs[0][0]).node
     plan = service_plan(old, new, pairs[0][1].missing)
-    _change_hosts(node, new)
-    for entry in new.processes:
-        node.entries.declare(entry.id, entry.source)
+    declare(node, new)
     for app, applied, _, spare in spares:
         exchange(app, applied, spare)
     for _, applied, part in given:
@@ -91,16 +88,6 @@ def _divided(
     if not found:
         raise ConfigError([f"{new.file}: none of the servers that listen is in it"])
     return found
-
-
-def _change_hosts(node: Node, new: Configuration) -> None:
-    for host in new.hosts:
-        known = node.hosts.get(host.id)
-        if known is None:
-            node.add_host(Host(host.id, **host_limits(host)), default=True)
-            continue
-        for name, limit in host_limits(host).items():
-            setattr(known, name, limit)
 
 
 def _drop_hosts(node: Node, old: Configuration, new: Configuration) -> None:

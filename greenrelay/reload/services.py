@@ -7,21 +7,17 @@ restarted: that is no more than what happens when that one crashes.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Collection
+from dataclasses import dataclass
 
-from greenrelay.boot import children
+from greenrelay.boot import LOOK_INTERVAL, children, has_started
 from greenrelay.config.resolve import Configuration
 from greenrelay.core.pid import Pid
-from greenrelay.core.strategy import Child, ChildInfo, ChildState, in_start_order
+from greenrelay.core.strategy import Child, in_start_order
 from greenrelay.durations import parse_duration
 from greenrelay.errors import Timeout
 from greenrelay.runtime.current import require_process
 from greenrelay.runtime.messaging import call, receive
-
-_STARTED = (ChildState.RUNNING, ChildState.EXITED)
-# How often it looks whether what a service requires has started, in seconds.
-LOOK_INTERVAL = 0.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +34,8 @@ class ServicePlan:
 
 def service_plan(old: Configuration, new: Configuration, missing: Collection[str]) -> ServicePlan:
     """Return what is to be done; ``missing`` are services of ``old`` that were never started."""
-    before = {child.id: child for child in _children(old)}
-    after = {child.id: child for child in _children(new)}
+    before = {child.id: child for child in in_start_order(children(old))}
+    after = {child.id: child for child in in_start_order(children(new))}
 
     def is_same(key: str) -> bool:
         return (
@@ -78,29 +74,15 @@ def change_services(supervisor: Pid, plan: ServicePlan) -> dict[str, str]:
     return troubles
 
 
-def _children(configuration: Configuration) -> Iterable[Child]:
-    found = children(configuration)
-    ids = {child.id for child in found}
-    # What a service requires beside other services, such as a host, is there before any of them.
-    return in_start_order(
-        replace(child, requires=tuple(key for key in child.requires if key in ids))
-        for child in found
-    )
-
-
 def _code(configuration: Configuration, key: str) -> str:
     service = next(each for each in configuration.services if each.id == key)
     return configuration.import_path(service.process)
 
 
-def _has_started(info: ChildInfo | None) -> bool:
-    return info is not None and info.state in _STARTED
-
-
 def _await(required: tuple[str, ...], patience: float) -> None:
     node = require_process("reload").node
     until = node.timers.now() + patience
-    while not all(_has_started(node.services.get(key)) for key in required):
+    while not all(has_started(node, key) for key in required):
         if node.timers.now() >= until:
             return
         try:

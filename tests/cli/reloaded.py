@@ -1,27 +1,15 @@
-"""Views, a blueprint and services for configurations that are read again while they are served.
-
-As a program it serves the file it is given, as ``greenrelay run`` does, and heeds SIGHUP.
-"""
+"""Views, a blueprint and services for configurations that are read again while they are served."""
 
 from __future__ import annotations
 
-import sys
+from pathlib import Path
 from typing import Any
-
-if __name__ == "__main__":
-    from gevent import monkey
-
-    monkey.patch_all()
 
 import gevent
 from flask import Blueprint, abort
 from werkzeug.wrappers import Response
 
 from greenrelay import inbox, send, spawn
-from greenrelay.cli.hangup import Hangup
-from greenrelay.extension import create_apps
-from greenrelay.http.state import state_of
-from greenrelay.transport.server import Server
 from greenrelay.web import relay
 
 events: list[str] = []
@@ -77,19 +65,10 @@ def service(name: str) -> None:
         events.append(f"{name} ends")
 
 
-def serve(path: str) -> None:
-    """Serve ``path`` until SIGTERM."""
-    apps = create_apps(path)
-    hangup = Hangup(apps)
-    server = Server(apps[0])
-    server.start()
-    state_of(apps[0]).start()
-    print(f"serves on {server.url}", flush=True)
-    try:
-        gevent.get_hub().join()
-    finally:
-        hangup.stop()
-
-
-if __name__ == "__main__":
-    serve(sys.argv[1])
+def slow(flag: str) -> None:
+    """A service that has not started before there is a file of that name."""
+    print("slow is on its way", flush=True)
+    while not Path(flag).exists():
+        gevent.sleep(0.01)
+    for _ in inbox():
+        pass

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import socket
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-import gevent
 import pytest
 from flask import Flask
 
@@ -18,6 +17,7 @@ from greenrelay.extension import GreenRelay, create_app
 from greenrelay.http.state import state_of
 from greenrelay.reload.apply import reload
 from tests.cli import reloaded
+from tests.probe import wait_for
 from tests.program import Program
 from tests.servers.http import upgrade_request
 from tests.servers.raw import TEXT, RawClient, frame
@@ -340,10 +340,13 @@ def test_what_cannot_be_reloaded_is_named(write: Write) -> None:
 # the real thing
 
 
+def run(path: Path, *arguments: str) -> Program:
+    return Program(["greenrelay", "run", str(path), *arguments], ROOT)
+
+
 @pytest.fixture
 def program(write: Write) -> Iterator[Program]:
-    path = write(SITE)
-    with Program([sys.executable, "-m", "tests.cli.reloaded", str(path)], ROOT) as program:
+    with run(write(SITE)) as program:
         yield program
 
 
@@ -360,13 +363,6 @@ def raw(address: str, path: str) -> Iterator[RawClient]:
         yield RawClient(sock, answer.partition(b"\r\n\r\n")[2])
 
 
-def wait_for(program: Program, text: str) -> None:
-    """Wait until the program has printed ``text``."""
-    with gevent.Timeout(20):
-        while not any(text in line for line in program.output):
-            gevent.sleep(0.01)
-
-
 def test_a_reload_with_a_thousand_open_sockets_closes_none(write: Write, program: Program) -> None:
     address = program.address()
     with ExitStack() as stack:
@@ -375,7 +371,7 @@ def test_a_reload_with_a_thousand_open_sockets_closes_none(write: Write, program
 
         program.signal(signal.SIGHUP)
 
-        wait_for(program, "reload: done, 2 changes")
+        program.wait_for("reload: done, 2 changes")
         for number, client in enumerate(clients):
             client.send(frame(TEXT, b"%d" % number))
         said_back = [client.read_frame() for client in clients]
@@ -395,7 +391,7 @@ def test_a_hangup_with_an_invalid_file_prints_every_problem_and_changes_nothing(
 
         program.signal(signal.SIGHUP)
 
-        wait_for(program, "reload: nothing was changed")
+        program.wait_for("reload: nothing was changed")
         assert any(f"{path}:6:21: " in line for line in program.output)
         assert any(f"{path}:5:3: " in line for line in program.output)
         client.send("still there")
@@ -405,10 +401,68 @@ def test_a_hangup_with_an_invalid_file_prints_every_problem_and_changes_nothing(
             assert new.recv() == "as before"
 
 
+def test_a_hangup_reaches_every_service_and_what_was_set_outside_stays_in_force(
+    write: Write,
+) -> None:
+    def site(function: str) -> str:
+        return "".join(
+            f"- {{name: {name}, kind: http.service, addr: '127.0.0.1:0'}}\n"
+            f"- {{name: {name}-api, kind: http.router, meta.server: {name}, prefix: /file}}\n"
+            f"- {{name: {name}-view, kind: http.endpoint, meta.router: {name}-api, path: /,"
+            f" func: 'tests.cli.reloaded:{function}'}}\n"
+            for name in ("left", "right")
+        )
+
+    with run(write(site("one")), "--set", "right-api.prefix=/set") as program:
+        program.wait_for("serves app:right")
+        left, right = addresses(program, "left", "right")
+        assert http(left, "/file/")[2] == http(right, "/set/")[2] == "one"
+        write(site("other"))
+
+        program.signal(signal.SIGHUP)
+
+        program.wait_for("reload: done, 2 changes")
+        assert http(left, "/file/")[2] == http(right, "/set/")[2] == "other"
+        assert http(right, "/file/")[0] == 404
+        assert program.stop() == 0
+
+
+def test_a_hangup_that_comes_before_it_serves_is_heeded_once_it_does(
+    write: Write, tmp_path: Path
+) -> None:
+    flag = tmp_path / "flag"
+    gateway = GATEWAY.replace("}", ", lifecycle.requires: [slow], lifecycle.start_timeout: 20s}")
+    slow = (
+        "- {name: slow, kind: process.service, process: 'tests.cli.reloaded:slow',"
+        f" args: ['{flag}']}}\n"
+    )
+    with run(write(gateway + slow)) as program:
+        program.wait_for("slow is on its way")
+        write(gateway + slow + ROUTER.format(prefix="/ws", size="16KiB") + ECHO)
+
+        program.signal(signal.SIGHUP)
+        flag.touch()
+
+        program.wait_for("reload: done, 2 changes")
+        with connected(program.address(), "/ws/echo") as client:
+            client.send("early")
+            assert client.recv() == "early"
+
+
+def addresses(program: Program, *names: str) -> list[str]:
+    """Return where these servers listen, from what the program has printed."""
+    printed = "".join(program.output)
+    found = {
+        name: re.search(rf"serves app:{name} of .* on http://(\S+)", printed) for name in names
+    }
+    return [match[1] for match in found.values() if match is not None]
+
+
 def wait_until(app: Flask, *names: str) -> None:
     """Wait until these services run."""
     services = state_of(app).node.services
     wanted = {f"app:{name}" for name in names}
-    with gevent.Timeout(10):
-        while {key for key, info in services.items() if info.state == "running"} != wanted:
-            gevent.sleep(0.005)
+    wait_for(
+        lambda: {key for key, info in services.items() if info.state == "running"} == wanted,
+        timeout="10s",
+    )

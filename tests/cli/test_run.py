@@ -43,7 +43,7 @@ def test_the_version_is_printed() -> None:
 
 
 def test_help_names_the_command_and_its_exit_statuses() -> None:
-    assert re.search("run +Serve CONFIG", run("--help")[1])
+    assert re.search("run +Serve FILEs", run("--help")[1])
     status, text = run("run", "--help")
     assert status == 0
     assert "Exit status: 0 after a drain" in text

@@ -69,6 +69,12 @@ def test_options_of_middleware_have_their_values_aliases_and_defaults() -> None:
         ("meta.password", None, None),
         ("meta.url", "redis://me:pw@host/0", "redis://***@host/0"),
         ("meta.urls", ["redis://me:pw@host/0"], ["redis://***@host/0"]),
+        ("meta.url", "redis://me:p@w@host/0", "redis://***@host/0"),
+        (
+            "meta.dbs",
+            [{"user": "me", "password": "p", "more": {"api_key": "k", "token": None}}],
+            [{"user": "me", "password": "***", "more": {"api_key": "***", "token": None}}],
+        ),
         ("meta.note", "${env:DB_PASSWORD}", "***"),
         ("meta.note", "${env:DB_NAME}", "shop"),
     ],

@@ -24,7 +24,7 @@
         ProcessFailed                 the process that was run with exec ended abnormally
         NodeStopped                   the node is shut down
         ConfigError (ValueError)      all problems of a configuration at once
-        UnsupportedServer             the WSGI server cannot hand over its socket
+        UnsupportedServer (RuntimeError)  the WSGI server cannot do what was asked
         InvalidURL (ValueError)       text that is not the address of a WebSocket
         ConnectionRefused, ConnectionClosed (ConnectionError)  a WebSocket client's connection
         HandshakeFailed               the server answered with something else than a WebSocket
@@ -329,16 +329,17 @@ class ConfigError(GreenRelayError, ValueError):
 
 
 class UnsupportedServer(GreenRelayError, RuntimeError):
-    """The WSGI server ``server`` gives no way to its socket; the text names servers that do."""
+    """The WSGI server ``server`` cannot do ``what``; the text names servers that can."""
 
-    def __init__(self, server: str) -> None:
-        super().__init__(server)
+    def __init__(self, server: str, what: str = "hand its socket to a relay") -> None:
+        super().__init__(server, what)
         self.server = server
+        self.what = what
 
     def __str__(self) -> str:
         return (
-            f"{self.server} cannot hand its socket to a WebSocket relay; serve with "
-            "`greenrelay run config.yaml` or `gunicorn -k greenrelay.gunicorn.Worker`"
+            f"{self.server} cannot {self.what}; serve with `greenrelay run config.yaml` or "
+            "`gunicorn -k greenrelay.gunicorn.Worker`"
         )
 
 

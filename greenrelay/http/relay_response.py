@@ -13,6 +13,7 @@ from werkzeug.wrappers import Response
 
 from greenrelay.core.pid import Pid
 from greenrelay.errors import UnknownName
+from greenrelay.http.scope import note_target
 from greenrelay.relay.command import RelayCommand, command_header
 from greenrelay.runtime.function_process import FunctionProcess
 from greenrelay.runtime.node import Node
@@ -57,6 +58,7 @@ def relay(
         metadata=metadata,
         subprotocols=subprotocols,
     )
+    note_target(target_pid)
     return Response(status=200, headers={HEADER: header})
 
 

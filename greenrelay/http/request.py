@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable
-from typing import Any, NamedTuple
+from typing import Any
 
 from werkzeug.wrappers import Response
 
@@ -46,13 +46,6 @@ RuleFinder = Callable[[Environ], tuple[str, bool]]
 # The headers that are no client's business, and the middleware that takes each away.
 _RELAYS = {HEADER.lower(): "websocket_relay", STREAM_HEADER.lower(): "sse_relay"}
 CLIENT_CLOSED_REQUEST = 499
-
-
-class Exchange(NamedTuple):
-    """What a WSGI application is called with."""
-
-    environ: Environ
-    start_response: StartResponse
 
 
 class Gate:
@@ -85,11 +78,10 @@ class Gate:
         if not limit_body(environ, state.body_size):
             return _too_large(environ, start_response, state.body_size)
         scope = RequestScope(self._node, state.host, environ, state.attendance)
-        exchange = Exchange(environ, start_response)
         if upgrade is None:
-            return self._serve_request(exchange, scope)
+            return self._serve(environ, start_response, scope)
         try:
-            answer = self._serve_upgrade(exchange, scope, upgrade)
+            answer = self._serve_upgrade(environ, start_response, scope, upgrade)
         finally:
             state.connections.give_back(upgrade)
         if not isinstance(answer, Opened):
@@ -99,17 +91,9 @@ class Gate:
         # Only now: leaving may wait for the socket's end.
         return answer.leave()
 
-    def _serve_request(self, exchange: Exchange, scope: RequestScope) -> Iterable[bytes]:
-        try:
-            body = self._serve(exchange, scope)
-        except BaseException:
-            if scope.stream is not None:
-                scope.stream.give_up()
-            raise
-        return body if scope.stream is None else scope.stream.answer(*exchange, body)
-
-    def _serve(self, exchange: Exchange, scope: RequestScope) -> Iterable[bytes]:
-        environ, start_response = exchange
+    def _serve(
+        self, environ: Environ, start_response: StartResponse, scope: RequestScope
+    ) -> Iterable[bytes]:
         body = Body(scope)
 
         def start(status: str, headers: Headers, exc_info: Any = None) -> Callable[[bytes], object]:
@@ -127,20 +111,24 @@ class Gate:
             return start_response(status, kept, exc_info)
 
         try:
-            return body.wrap(self._app(environ, start))
-        except ProcessExit as error:
-            scope.failed(error)
-            scope.end()
-            return _farewell(scope)(environ, start_response)
+            body.wrap(self._app(environ, start))
         except BaseException as error:
             scope.failed(error)
             scope.end()
+            if scope.stream is not None:
+                scope.stream.give_up()
+            if isinstance(error, ProcessExit):
+                return _farewell(scope)(environ, start_response)
             raise
+        return body if scope.stream is None else scope.stream.answer(environ, start_response, body)
 
     def _serve_upgrade(
-        self, exchange: Exchange, scope: RequestScope, upgrade: Upgrade
+        self,
+        environ: Environ,
+        start_response: StartResponse,
+        scope: RequestScope,
+        upgrade: Upgrade,
     ) -> Iterable[bytes] | Opened:
-        environ, start_response = exchange
         held: list[Any] = []
 
         def hold(status: str, headers: Headers, exc_info: Any = None) -> Callable[[bytes], object]:
@@ -150,14 +138,15 @@ class Gate:
             return _write_nothing
 
         try:
-            body = self._serve(Exchange(environ, hold), scope)
+            body = self._serve(environ, hold, scope)
             acceptance = upgrade.acceptance
             if not isinstance(acceptance, Acceptance):
                 return body
             status, headers, exc_info = held
             if status.startswith("2") and isinstance(body, Body):
                 body.discard()
-                return self._open(exchange, scope, upgrade, acceptance, headers)
+                found = self._open(environ, scope, upgrade, acceptance, headers)
+                return found if isinstance(found, Opened) else found(environ, start_response)
             self._cancel_target(scope, acceptance)
             start_response(status, headers, exc_info)
             return body
@@ -167,13 +156,12 @@ class Gate:
 
     def _open(
         self,
-        exchange: Exchange,
+        environ: Environ,
         scope: RequestScope,
         upgrade: Upgrade,
         acceptance: Acceptance,
         headers: Headers,
-    ) -> Iterable[bytes] | Opened:
-        environ, start_response = exchange
+    ) -> Response | Opened:
         opened: Opened | None = None
         refusal = gone()
         if self._state.connections.is_draining:
@@ -186,7 +174,7 @@ class Gate:
                 refusal = refuse(500, "The upgrade failed; the server's log says why.")
         if opened is None or not opened.is_joined:
             self._cancel_target(scope, acceptance)
-        return refusal(environ, start_response) if opened is None else opened
+        return refusal if opened is None else opened
 
     def _cancel_target(self, scope: RequestScope, acceptance: object) -> None:
         if isinstance(acceptance, Acceptance):

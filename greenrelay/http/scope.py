@@ -66,6 +66,7 @@ class RequestScope:
         "process",
         "socket",
         "stream",
+        "targets",
     )
 
     def __init__(
@@ -88,6 +89,8 @@ class RequestScope:
         self.process: FunctionProcess | None = None
         # Once the view's answer is to become a stream of events.
         self.stream: StreamAnswer | None = None
+        # Whom the view means to hand its client to, as it has named them.
+        self.targets: tuple[str, ...] = ()
         # Why it was cut short, whether that is to happen now, and whether the application runs,
         # not the server.
         self.cut: Result | None = None
@@ -101,7 +104,7 @@ class RequestScope:
     def adopt(self) -> FunctionProcess:
         """Make the request's greenlet a process; raises UnsupportedServer without gevent's loop."""
         if self._is_stranded():
-            raise UnsupportedServer(self._server)
+            raise UnsupportedServer(self._server, "run a request as a process")
         node = self._node
         host = node.take_place(self._host.id)
         process = FunctionProcess(node, host, node.new_pid(host), self.entry)
@@ -211,12 +214,11 @@ class Body:
         else:
             self._missing = int(length) if length and length.isdecimal() else None
 
-    def wrap(self, chunks: Iterable[bytes]) -> Body:
+    def wrap(self, chunks: Iterable[bytes]) -> None:
         """Iterate ``chunks`` from now on, and close them."""
         self._scope.is_inside = False
         self._chunks = chunks
         self._close = getattr(chunks, "close", None)
-        return self
 
     def __iter__(self) -> Iterator[bytes]:
         scope, missing = self._scope, self._missing
@@ -250,15 +252,8 @@ class Body:
         self._scope.end()
         return BrokenPipeError(errno.EPIPE, "the request was cut short")
 
-    def close(self) -> None:
-        """Close the chunks; a scope that has not ended by now has lost its client."""
-        self._close_chunks(CLIENT_GONE)
-
-    def discard(self) -> None:
-        """Close the chunks unread: nobody wants them."""
-        self._close_chunks(RESULT_NORMAL)
-
-    def _close_chunks(self, result: Result) -> None:
+    def close(self, result: Result = CLIENT_GONE) -> None:
+        """Close the chunks; a scope that has not ended by now ends with ``result``."""
         close, self._close = self._close, None
         try:
             if close is not None:
@@ -268,6 +263,17 @@ class Body:
             raise
         finally:
             self._scope.end(result)
+
+    def discard(self) -> None:
+        """Close the chunks unread: nobody wants them."""
+        self.close(RESULT_NORMAL)
+
+
+def note_target(target_pid: str) -> None:
+    """Remember whom the running request means to hand its client to, until it has answered."""
+    scope = getattr(getcurrent(), "greenrelay_scope", None)
+    if isinstance(scope, RequestScope):
+        scope.targets += (target_pid,)
 
 
 def note_failure(sender: object, exception: BaseException, **_: object) -> None:

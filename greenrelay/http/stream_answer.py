@@ -20,7 +20,7 @@ from werkzeug.wrappers import Response
 from greenrelay.core.pid import Pid
 from greenrelay.errors import UnsupportedServer
 from greenrelay.http.relay_response import cancel_orphan, going_away, gone, refuse
-from greenrelay.http.scope import Body, RequestScope
+from greenrelay.http.scope import Body, RequestScope, note_target
 from greenrelay.relay.sse_command import DEFAULT_TOPIC, HEADER, StreamCommand, stream_header
 from greenrelay.transport.opening import Opened
 from greenrelay.transport.stream_opening import STATUS, StreamRequest
@@ -57,6 +57,8 @@ def stream(
         hard_timeout=hard_timeout,
         metadata=metadata,
     )
+    if target_pid is not None:
+        note_target(target_pid)
     return Response(status=200, headers={HEADER: header})
 
 
@@ -93,15 +95,9 @@ class StreamAnswer:
         scope = self._scope
         cancel_orphan(self._state.node, self._target, scope.children, scope.process)
 
-    def answer(
-        self, environ: Environ, start_response: Any, body: Iterable[bytes]
-    ) -> Iterable[bytes]:
+    def answer(self, environ: Environ, start_response: Any, body: Body) -> Iterable[bytes]:
         """Begin the stream, or answer with what has become of it; ``body`` is Flask's."""
         status, headers, exc_info = self._held
-        if not isinstance(body, Body):
-            # The request was ended by the server, which has answered.
-            self.give_up()
-            return body
         if not status.startswith("2"):
             self.give_up()
             start_response(status, headers, exc_info)

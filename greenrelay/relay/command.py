@@ -118,7 +118,7 @@ def parse_control(payload: object) -> RelayControl:
     return RelayControl(
         target_pid=read_target(fields["target_pid"], CONTROL) if has("target_pid") else None,
         message_topic=_topic(topic, CONTROL) if has("message_topic") else None,
-        heartbeat_interval=_heartbeat(fields, CONTROL),
+        heartbeat_interval=read_interval("heartbeat_interval", fields, CONTROL),
         has_heartbeat=has("heartbeat_interval"),
         metadata=read_metadata(fields["metadata"], CONTROL) if has("metadata") else None,
     )
@@ -131,7 +131,7 @@ def _command(fields: Mapping[object, object]) -> RelayCommand:
     return RelayCommand(
         target_pid=read_target(fields["target_pid"], HEADER),
         message_topic=_topic(fields.get("message_topic", DEFAULT_TOPIC), HEADER),
-        heartbeat_interval=_heartbeat(fields, HEADER),
+        heartbeat_interval=read_interval("heartbeat_interval", fields, HEADER),
         metadata=read_metadata(fields.get("metadata", {}), HEADER),
         subprotocols=_subprotocols(fields.get("subprotocols", ())),
     )
@@ -139,10 +139,6 @@ def _command(fields: Mapping[object, object]) -> RelayCommand:
 
 def _topic(value: object, source: str) -> str:
     return read_topic(value, RESERVED_TOPICS, source)
-
-
-def _heartbeat(fields: Mapping[object, object], source: str) -> float | None:
-    return read_interval("heartbeat_interval", fields.get("heartbeat_interval"), source)
 
 
 def _subprotocols(value: object) -> tuple[str, ...]:

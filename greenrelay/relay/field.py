@@ -73,8 +73,9 @@ def read_topic(value: object, reserved: Collection[str], source: str) -> str:
     raise InvalidRelayCommand("message_topic", value, rule, source)
 
 
-def read_interval(name: str, value: object, source: str) -> float | None:
+def read_interval(name: str, fields: Mapping[object, object], source: str) -> float | None:
     """Return the seconds of the duration in field ``name``; None for none and for 0."""
+    value = fields.get(name)
     if value is None:
         return None
     try:

@@ -121,9 +121,7 @@ def parse_stream_control(payload: object) -> StreamControl:
         given=frozenset(str(name) for name in fields),
         target_pid=_target(fields, CONTROL),
         message_topic=_topic(fields, CONTROL),
-        heartbeat_interval=_time("heartbeat_interval", fields, CONTROL),
-        idle_timeout=_time("idle_timeout", fields, CONTROL),
-        hard_timeout=_time("hard_timeout", fields, CONTROL),
+        **_times(fields, CONTROL),
         metadata=read_metadata(fields.get("metadata", {}), CONTROL),
         next_id=_next_id(fields.get("next_id", 1)),
     )
@@ -134,9 +132,7 @@ def _command(fields: Mapping[object, object]) -> StreamCommand:
     return StreamCommand(
         target_pid=_target(fields, HEADER),
         message_topic=_topic(fields, HEADER),
-        heartbeat_interval=_time("heartbeat_interval", fields, HEADER),
-        idle_timeout=_time("idle_timeout", fields, HEADER),
-        hard_timeout=_time("hard_timeout", fields, HEADER),
+        **_times(fields, HEADER),
         metadata=read_metadata(fields.get("metadata", {}), HEADER),
     )
 
@@ -155,8 +151,8 @@ def _topic(fields: Mapping[object, object], source: str) -> str:
     return topic
 
 
-def _time(name: str, fields: Mapping[object, object], source: str) -> float | None:
-    return read_interval(name, fields.get(name), source)
+def _times(fields: Mapping[object, object], source: str) -> dict[str, float | None]:
+    return {name: read_interval(name, fields, source) for name in _TIMES}
 
 
 def _next_id(value: object) -> int:

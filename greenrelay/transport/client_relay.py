@@ -225,16 +225,20 @@ class ClientConnection(Connection):
         self._opener = gevent.spawn(self._reopen)
 
     def _reopen(self) -> None:
+        opened: Opened | None = None
         try:
             opened = open_socket(self._request)
         except GreenRelayError as error:
             log.info("%s: the server is not back: %s", self.pid, error)
-            self._opener = None
-            self._try_later(0.0)
         except Exception:
             log.exception("%s: opening %s failed", self.pid, self._shown)
-            self._opener = None
+        if self._is_final:
+            # Given up in the turn of the loop in which the server answered: killed too late.
+            if opened is not None:
+                opened.sock.close()
+            return
+        self._opener = None
+        if opened is None:
             self._try_later(0.0)
         else:
-            self._opener = None
             self._attach(opened, "resume")

@@ -16,15 +16,17 @@ import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from greenrelay.core.events import ExitError, Result
+from greenrelay.core.events import Result
 from greenrelay.core.pid import Pid
 from greenrelay.relay.session import Session
 from greenrelay.runtime.host import Host
 from greenrelay.runtime.node import Node
 from greenrelay.runtime.process import Process
 from greenrelay.runtime.timers import Timer
+from greenrelay.transport.ending import result_of, value_of
 from greenrelay.transport.limits import Limits
 from greenrelay.transport.socket import ClientSocket
+from greenrelay.transport.target import tell
 from greenrelay.transport.transfer import leave_target
 from greenrelay.websocket.frames import CLOSE, close_payload, encode
 
@@ -181,7 +183,8 @@ class Life(Process):
             self._close_timer.cancel()
         if stage != OPENING:
             leave_target(self, reason, code, clean)
-        value = self._value(code, reason, clean=clean)
+        messages_in = self.session.message_count
+        value = value_of(self, code, reason, clean=clean, messages_in=messages_in)
         log.info(
             "%s closed: code=%d clean=%s duration=%.1fs reason=%s",
             self.pid,
@@ -190,29 +193,12 @@ class Life(Process):
             value["duration"],
             reason,
         )
-        if result is not None:
-            self.finish(Result(value, result.error, result.reason))
-        elif clean:
-            self.finish(Result(value))
-        else:
-            self.finish(Result(value, ExitError("ConnectionLost", reason), reason))
+        self.finish(result_of(value, result))
         if self.on_over is not None:
             self.on_over(self)
 
     def _let_go_of_unhandled(self, was_open: bool) -> None:
         """Do with what was read before the end what is to be done with it."""
-
-    def _value(self, code: int, reason: str, *, clean: bool) -> dict[str, object]:
-        return {
-            "code": code,
-            "reason": reason,
-            "clean": clean,
-            "duration": self.node.timers.now() - self.opened_at,
-            "messages_in": self.session.message_count,
-            "messages_out": self.messages_out,
-            "bytes_in": self.socket.bytes_in,
-            "bytes_out": self.socket.bytes_out,
-        }
 
     def on_lost(self, reason: str) -> None:
         """TCP has ended without a closing handshake."""
@@ -259,9 +245,4 @@ class Life(Process):
 
     def tell_target(self, topic: str, payload: object) -> None:
         """Send what no inbox limit may refuse; a target that cannot take it loses it."""
-        try:
-            target = Pid.parse(self.session.target_pid)
-            self.node.route_surely(target, topic, payload, self.pid)
-        except Exception:
-            # The target is a connection itself, and the metadata is no JSON.
-            log.exception("%s: %s was lost on the way to the target", self.pid, topic)
+        tell(self, self.session.target_pid, topic, payload)

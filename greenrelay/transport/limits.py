@@ -1,6 +1,7 @@
-"""What bounds one connection.
+"""What bounds one connection, or one stream of server-sent events.
 
-Source: WebSocket Relay, "Options". The options of the middleware are such limits.
+Source: WebSocket Relay, "Options"; Server-sent Events Relay. The options of the middlewares are
+such limits.
 """
 
 from __future__ import annotations
@@ -13,24 +14,20 @@ from greenrelay.relay.slowness import SlowPolicy
 MAX_FRAGMENTS = 1024
 
 
-class Limits(Protocol):
-    """The limits of a connection; times in seconds, sizes in bytes, 0 is none."""
-
-    @property
-    def max_message_size(self) -> int:
-        """The largest message a client may send."""
+class CommonLimits(Protocol):
+    """What a connection and a stream have both; times in seconds, sizes in bytes, 0 is none."""
 
     @property
     def ping_interval(self) -> float:
-        """How often the client is pinged."""
+        """How often the client is sent a ping, or a stream's a comment."""
 
     @property
     def ping_timeout(self) -> float:
-        """How long it has to answer."""
+        """How long it has to answer, or a stream's may take nothing of what was sent."""
 
     @property
     def queue_messages(self) -> int:
-        """How many frames may wait for it."""
+        """How many frames or events may wait for it."""
 
     @property
     def queue_bytes(self) -> int:
@@ -38,7 +35,19 @@ class Limits(Protocol):
 
     @property
     def slow_policy(self) -> SlowPolicy:
-        """What becomes of a frame beyond that."""
+        """What becomes of a frame or an event beyond that."""
+
+    @property
+    def drain_period(self) -> float:
+        """How long a drain may take."""
+
+
+class Limits(CommonLimits, Protocol):
+    """The limits of a connection."""
+
+    @property
+    def max_message_size(self) -> int:
+        """The largest message a client may send."""
 
     @property
     def rate_messages(self) -> int:
@@ -60,6 +69,10 @@ class Limits(Protocol):
     def drain_code(self) -> int:
         """The close code of a drain."""
 
+
+class StreamLimits(CommonLimits, Protocol):
+    """The limits of a stream."""
+
     @property
-    def drain_period(self) -> float:
-        """How long a drain may take."""
+    def retry(self) -> float:
+        """How long a client waits before it connects again; 0 leaves that to the browser."""

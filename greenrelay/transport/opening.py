@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 from sys import intern
-from typing import Protocol
 
 from gevent.event import Event as Flag
 
@@ -27,6 +26,7 @@ from greenrelay.transport.connection import Connection
 from greenrelay.transport.drain import Connections
 from greenrelay.transport.limits import MAX_FRAGMENTS, Limits
 from greenrelay.transport.socket import ClientSocket
+from greenrelay.transport.stream import Stream
 from greenrelay.transport.turns import Turns
 from greenrelay.transport.upgrade import Environ, TakenOver, Upgrade, has_left, take_over
 from greenrelay.websocket.deflate import Agreement, negotiate
@@ -77,8 +77,7 @@ class Opening:
         when the target is gone. Raises UnsupportedServer, OSError for a socket that is closed,
         and ValueError for a header that cannot be sent.
         """
-        process = self._node.processes.get(target)
-        if process is None or process.state >= EXITING:
+        if not is_there(self._node, target):
             return None
         supported = command.subprotocols or limits.subprotocols
         chosen = choose_subprotocol(offered_subprotocols(upgrade.subprotocols), supported)
@@ -94,19 +93,10 @@ class Opening:
             taken.sock.close()
             return Opened(False, taken.leave)
         connection = self._make(upgrade, command, target, limits, chosen, agreed)
-        # A server that has forgotten the socket need not hear of its end.
-        closed = None if taken.is_detached else Flag()
-        socket = ClientSocket(
-            taken.sock,
-            connection,
-            (limits.queue_messages, limits.queue_bytes),
-            None if closed is None else closed.set,
-        )
+        socket, leave = client_socket(taken, connection)
         self._connections.add(connection, upgrade)
         is_joined = connection.attach(socket, head, command.heartbeat_interval, taken.buffered)
-        if closed is None:
-            return Opened(is_joined, taken.leave)
-        return Opened(is_joined, partial(leave_when, closed, connection, taken))
+        return Opened(is_joined, leave)
 
     def _make(
         self,
@@ -155,19 +145,32 @@ def _agree_on_compression(upgrade: Upgrade, limits: Limits) -> Agreement | None:
         return None
 
 
-class Abandoned(Protocol):
-    """What a server may end before its client has: a connection or a stream."""
+def is_there(node: Node, target: Pid) -> bool:
+    """Whether the target can still be joined."""
+    process = node.processes.get(target)
+    return process is not None and process.state < EXITING
 
-    def abandon(self) -> None:
-        """Drop it."""
+
+def client_socket(
+    taken: TakenOver, owner: Connection | Stream
+) -> tuple[ClientSocket, Callable[[], Iterable[bytes]]]:
+    """Return the socket for ``owner``, and what the WSGI application returns at the very end."""
+    limits = owner.limits
+    queue = (limits.queue_messages, limits.queue_bytes)
+    if taken.is_detached:
+        # A server that has forgotten the socket need not hear of its end.
+        return ClientSocket(taken.sock, owner, queue), taken.leave
+    closed = Flag()
+    socket = ClientSocket(taken.sock, owner, queue, closed.set)
+    return socket, partial(_leave_when, closed, owner, taken)
 
 
-def leave_when(closed: Flag, connection: Abandoned, taken: TakenOver) -> Iterable[bytes]:
+def _leave_when(closed: Flag, owner: Connection | Stream, taken: TakenOver) -> Iterable[bytes]:
     """Wait for the socket's end on behalf of a server that has not forgotten it."""
     try:
         closed.wait()
     except BaseException:
         # The server ends this greenlet and then closes the socket: it must not be read any more.
-        connection.abandon()
+        owner.abandon()
         raise
     return taken.leave()

@@ -5,18 +5,15 @@ Source: WebSocket Relay, "Topics from the relay to the target" and "Options", ro
 
 from __future__ import annotations
 
-import logging
 import random
 from typing import TYPE_CHECKING
 
-from greenrelay.errors import InboxFull
 from greenrelay.relay.heartbeat import Heartbeat
 from greenrelay.runtime.timers import Alarm, Timer
+from greenrelay.transport.target import tell_beat
 
 if TYPE_CHECKING:
     from greenrelay.transport.connection import Connection
-
-log = logging.getLogger("greenrelay.transport")
 
 
 class Pulse:
@@ -98,10 +95,7 @@ class Pulse:
             queued=connection.depth(),
         )
         self._beat_timer = connection.node.timers.call_after(heartbeat.due_at - now, self._beat)
-        try:
-            connection.node.route(session.target_pid, "ws.heartbeat", payload, connection.pid)
-        except InboxFull:
-            log.debug("%s: a heartbeat found the inbox of its target full", connection.pid)
+        tell_beat(connection, session.target_pid, "ws.heartbeat", payload)
 
     def deadline_passed(self) -> None:
         """Ping, or see whether the last ping was answered."""

@@ -18,7 +18,7 @@ import logging
 from collections.abc import Callable
 from functools import partial
 
-from greenrelay.core.events import Cancel, Event, Exit, ExitError, Result
+from greenrelay.core.events import Cancel, Event, Exit, Result
 from greenrelay.core.message import Message
 from greenrelay.core.pid import Pid
 from greenrelay.relay.slowness import CLOSE as SLOW_IS_CLOSED
@@ -28,12 +28,14 @@ from greenrelay.runtime.host import Host
 from greenrelay.runtime.node import Node
 from greenrelay.runtime.process import Process
 from greenrelay.runtime.timers import Timer
+from greenrelay.transport.ending import result_of, value_of
+from greenrelay.transport.limits import StreamLimits
 from greenrelay.transport.slowness import make_way
 from greenrelay.transport.socket import ClientSocket
 from greenrelay.transport.stream_clock import StreamClock
 from greenrelay.transport.stream_control import control, leave_target
 from greenrelay.transport.stream_event import LastEvent
-from greenrelay.transport.stream_limits import StreamLimits
+from greenrelay.transport.target import tell
 
 log = logging.getLogger("greenrelay.transport")
 
@@ -184,11 +186,7 @@ class Stream(Process):
         """Send what no inbox limit may refuse; a target that cannot take it loses it."""
         target = self.session.target_pid
         assert target is not None, "a detached stream has nobody to tell"
-        try:
-            self.node.route_surely(Pid.parse(target), topic, payload, self.pid)
-        except Exception:
-            # The target is a WebSocket, and the metadata is no JSON.
-            log.exception("%s: %s was lost on the way to the target", self.pid, topic)
+        tell(self, target, topic, payload)
 
     def _send(self, event: bytes) -> bool:
         if not self._write(event) and not make_way(self, partial(self._write, event)):
@@ -274,26 +272,9 @@ class Stream(Process):
             self._close_timer.cancel()
         if was_joined:
             leave_target(self, reason, clean=clean)
-        value = self._value(reason, clean=clean)
+        value = value_of(self, None, reason, clean=clean, messages_in=0)
         duration = value["duration"]
         log.info("%s closed: clean=%s duration=%.1fs reason=%s", self.pid, clean, duration, reason)
-        if result is not None:
-            self.finish(Result(value, result.error, result.reason))
-        elif clean:
-            self.finish(Result(value))
-        else:
-            self.finish(Result(value, ExitError("ConnectionLost", reason), reason))
+        self.finish(result_of(value, result))
         if self.on_over is not None:
             self.on_over(self)
-
-    def _value(self, reason: str, *, clean: bool) -> dict[str, object]:
-        return {
-            "code": None,
-            "reason": reason,
-            "clean": clean,
-            "duration": self.node.timers.now() - self.opened_at,
-            "messages_in": 0,
-            "messages_out": self.messages_out,
-            "bytes_in": self.socket.bytes_in,
-            "bytes_out": self.socket.bytes_out,
-        }

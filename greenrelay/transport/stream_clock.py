@@ -6,22 +6,19 @@ node's timers hold one entry for each stream, whatever it has to do.
 
 from __future__ import annotations
 
-import logging
 from typing import TYPE_CHECKING
 
-from greenrelay.errors import InboxFull
 from greenrelay.relay.sse import HEARTBEAT, PING
 from greenrelay.relay.sse_schedule import Schedule
 from greenrelay.runtime.timers import Alarm
+from greenrelay.transport.target import tell_beat
 
 if TYPE_CHECKING:
     from greenrelay.transport.stream import Stream
 
-log = logging.getLogger("greenrelay.transport")
-
 
 class StreamClock:
-    """The timers of one stream, from ``set_times`` or ``start`` to ``stop``."""
+    """The timers of one stream, from the first time that is set to ``stop``."""
 
     __slots__ = ("_schedule", "_stream", "alarm", "deadline")
 
@@ -99,10 +96,7 @@ class StreamClock:
             "rtt": None,
             "queued": stream.depth(),
         }
-        try:
-            stream.node.route(session.target_pid, "sse.heartbeat", payload, stream.pid)
-        except InboxFull:
-            log.debug("%s: a heartbeat found the inbox of its target full", stream.pid)
+        tell_beat(stream, session.target_pid, "sse.heartbeat", payload)
 
     def _now(self) -> float:
         stream = self._stream

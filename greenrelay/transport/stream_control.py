@@ -9,11 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from greenrelay.core.message import Message
-from greenrelay.core.pid import Pid
-from greenrelay.errors import InvalidPid, InvalidRelayCommand, UnknownName
 from greenrelay.relay.sse_command import CONTROL, StreamControl, parse_stream_control
-from greenrelay.runtime.process import Process
-from greenrelay.runtime.task import EXITING
+from greenrelay.transport.target import answer_control, find_target, leave
 
 if TYPE_CHECKING:
     from greenrelay.transport.stream import Stream
@@ -28,13 +25,11 @@ def control(stream: Stream, message: Message) -> None:
     wanted = parse_stream_control(message.payload)
     target = None
     if wanted.target_pid is not None:
-        target = _find(stream, wanted.target_pid)
+        target = find_target(stream, wanted.target_pid, CONTROL)
         if target is None:
-            _tell(stream, message.sender, "failed", wanted.target_pid, "target_gone")
+            failed, gone = f"{CONTROL}.failed", wanted.target_pid
+            answer_control(stream, message.sender, failed, gone, "target_gone")
             return
-        if target is stream:
-            rule = "must not be the stream itself"
-            raise InvalidRelayCommand("target_pid", wanted.target_pid, rule, CONTROL)
     old, new = stream.session.target_pid, None if target is None else target.pid
     is_moved = "target_pid" in wanted.given and new != old
     if is_moved:
@@ -45,28 +40,14 @@ def control(stream: Stream, message: Message) -> None:
         if new is not None:
             stream.node.monitor(stream, new)
             stream.tell_target("sse.join", stream.session.join("transfer"))
-    _tell(stream, message.sender, "done", stream.session.target_pid)
+    answer_control(stream, message.sender, f"{CONTROL}.done", stream.session.target_pid)
 
 
 def leave_target(stream: Stream, reason: str, *, clean: bool) -> None:
     """Monitor the target no more and send it sse.leave, if there is one."""
-    node, session = stream.node, stream.session
-    if session.target_pid is None:
-        return
-    for ref in node.topology.refs(stream.pid, Pid.parse(session.target_pid)):
-        node.topology.unmonitor(ref)
-    stream.tell_target("sse.leave", session.leave(reason, clean))
-
-
-def _find(stream: Stream, dest: str) -> Process | None:
-    try:
-        process = stream.node.find(dest)
-    except UnknownName:
-        return None
-    except InvalidPid as error:
-        raise InvalidRelayCommand("target_pid", dest, f"is no PID: {error}", CONTROL) from None
-    # One that was told to end takes no sse.join any more.
-    return process if process is not None and process.state < EXITING else None
+    session = stream.session
+    if session.target_pid is not None:
+        leave(stream, session.target_pid, "sse.leave", session.leave(reason, clean))
 
 
 def _set_options(stream: Stream, wanted: StreamControl) -> None:
@@ -83,14 +64,3 @@ def _set_options(stream: Stream, wanted: StreamControl) -> None:
         clock.set_idle_timeout(wanted.idle_timeout)
     if "hard_timeout" in given:
         clock.set_hard_timeout(wanted.hard_timeout)
-
-
-def _tell(
-    stream: Stream, requester: Pid | None, outcome: str, target: str | None, reason: str = ""
-) -> None:
-    if requester is None:
-        return
-    payload: dict[str, object] = {"client_pid": stream.pid, "target_pid": target}
-    if reason:
-        payload["reason"] = reason
-    stream.node.route_surely(requester, f"sse.control.{outcome}", payload, stream.pid)

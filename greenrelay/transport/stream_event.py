@@ -1,7 +1,7 @@
 """The event of a message that goes to many streams is made once.
 
 Source: Server-sent Events Relay; WebSocket Relay, "Slowness": a broadcast encodes its frame once.
-Only its ``id:`` is each stream's own. ``broadcast.py`` has the theory.
+Only its ``id:`` is each stream's own.
 """
 
 from __future__ import annotations

@@ -18,38 +18,23 @@ from functools import partial
 from sys import intern
 from typing import Any
 
-from gevent.event import Event as Flag
-
 from greenrelay.core.pid import Pid
 from greenrelay.relay.places import Place, Places
 from greenrelay.relay.sse import StreamSession, retry
 from greenrelay.relay.sse_command import StreamCommand
 from greenrelay.runtime.host import Host
 from greenrelay.runtime.node import Node
-from greenrelay.runtime.task import EXITING
 from greenrelay.transport.drain import Connections
-from greenrelay.transport.opening import Opened, leave_when
-from greenrelay.transport.socket import ClientSocket
+from greenrelay.transport.limits import StreamLimits
+from greenrelay.transport.opening import Opened, client_socket, is_there
 from greenrelay.transport.stream import Stream
 from greenrelay.transport.stream_event import LastEvent
-from greenrelay.transport.stream_limits import StreamLimits
 from greenrelay.transport.upgrade import Environ, has_left, take_over
-from greenrelay.websocket.handshake import header_line
+from greenrelay.websocket.handshake import HOP_BY_HOP, header_line
 
 STATUS = "200 OK"
-_HOP_BY_HOP = frozenset(
-    {
-        "connection",
-        "keep-alive",
-        "proxy-connection",
-        "te",
-        "trailer",
-        "transfer-encoding",
-        "upgrade",
-    }
-)
 # What the answer has of its own, whatever the view says.
-_OWN = _HOP_BY_HOP | {"content-type", "content-length", "content-encoding", "date"}
+_OWN = HOP_BY_HOP | {"content-type", "content-length", "content-encoding", "date"}
 # What it has unless the view says otherwise.
 _DEFAULTS = (("Cache-Control", "no-cache, no-transform"), ("X-Accel-Buffering", "no"))
 # Of the system, in milliseconds; not on every one.
@@ -91,10 +76,8 @@ class StreamOpening:
         place kept, when the target is gone, and so with what it raises: UnsupportedServer,
         OSError for a socket that is closed, and ValueError for a header that cannot be sent.
         """
-        if target is not None:
-            process = self._node.processes.get(target)
-            if process is None or process.state >= EXITING:
-                return None
+        if target is not None and not is_there(self._node, target):
+            return None
         head = stream_head(headers)
         if limits.retry:
             head += retry(limits.retry)
@@ -105,20 +88,10 @@ class StreamOpening:
             return Opened(False, taken.leave)
         _bound_silence(taken.sock, limits.ping_timeout if limits.ping_interval else 0.0)
         stream = self._make(request, command, target, limits)
-        # A server that has forgotten the socket need not hear of its end.
-        closed = None if taken.is_detached else Flag()
-        socket = ClientSocket(
-            taken.sock,
-            stream,
-            (limits.queue_messages, limits.queue_bytes),
-            None if closed is None else closed.set,
-        )
+        socket, leave = client_socket(taken, stream)
         self._connections.keep(stream)
         stream.on_over = partial(self._over, request.place)
-        is_joined = stream.attach(socket, head, command)
-        if closed is None:
-            return Opened(is_joined, taken.leave)
-        return Opened(is_joined, partial(leave_when, closed, stream, taken))
+        return Opened(stream.attach(socket, head, command), leave)
 
     def _make(
         self,

@@ -12,16 +12,20 @@ from __future__ import annotations
 
 from collections import deque
 from time import monotonic
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import gevent
-
-if TYPE_CHECKING:
-    from greenrelay.transport.connection import Connection
 
 FRAMES = 32
 # The targets take about as long again before the loop looks at the other sockets.
 SLICE = 0.0005
+
+
+class Waiting(Protocol):
+    """A connection that has read more than it may handle at once."""
+
+    def take_turn(self) -> bool:
+        """Handle so much of it; True when another turn is wanted."""
 
 
 class Turns:
@@ -30,10 +34,10 @@ class Turns:
     __slots__ = ("_timer", "_waiting")
 
     def __init__(self) -> None:
-        self._waiting: deque[Connection] = deque()
+        self._waiting: deque[Waiting] = deque()
         self._timer: Any = None
 
-    def add(self, connection: Connection) -> None:
+    def add(self, connection: Waiting) -> None:
         """Let ``connection`` handle what it has read, in the next turn of the loop."""
         self._waiting.append(connection)
         if self._timer is None:
@@ -44,14 +48,17 @@ class Turns:
     def _run(self) -> None:
         waiting = self._waiting
         end = monotonic() + SLICE
-        while waiting:
-            connection = waiting.popleft()
-            if connection.take_turn():
-                waiting.append(connection)
-            if monotonic() >= end:
-                break
-        if waiting:
-            self._timer.start(self._run)
-        else:
-            self._timer.close()
-            self._timer = None
+        try:
+            while waiting:
+                connection = waiting.popleft()
+                if connection.take_turn():
+                    waiting.append(connection)
+                if monotonic() >= end:
+                    break
+        finally:
+            # One whose turn fails must not be the last to have had one.
+            if waiting:
+                self._timer.start(self._run)
+            else:
+                self._timer.close()
+                self._timer = None

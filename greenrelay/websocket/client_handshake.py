@@ -13,13 +13,12 @@ from greenrelay.errors import HandshakeFailed
 from greenrelay.websocket.client_address import Address
 from greenrelay.websocket.deflate import MAX_WINDOW_BITS, NAME, WINDOW_BITS, Deflater, Inflater
 from greenrelay.websocket.extension import Parameter, parse_extensions
-from greenrelay.websocket.handshake import accept_key, is_token, wants_websocket
+from greenrelay.websocket.handshake import accept_key, header_line, is_token, wants_websocket
 
 MAX_HEAD_SIZE = 64 * 1024
 OFFER = f"{NAME}; client_max_window_bits"
 
 _STATUS_LINE = re.compile(rb"HTTP/1\.\d ([1-5]\d\d)(?: [^\r\n]*)?", re.ASCII)
-_UNSAFE = re.compile(r"[\r\n\0]")
 # What makes the request the one it has to be.
 _OURS = frozenset(
     {
@@ -182,14 +181,8 @@ def _is_legal(parameter: Parameter) -> bool:
 
 
 def _header_line(name: str, value: str) -> str:
-    if not is_token(name):
-        raise ValueError(f"header name {name!r}: it must be a token")
     if name.lower() in _OURS:
         raise ValueError(f"header {name}: it is the handshake's own, and not to be set")
-    if not isinstance(value, str) or _UNSAFE.search(value):
+    if not isinstance(value, str):
         raise ValueError(f"header {name}: {value!r} must be text without line breaks and NUL")
-    try:
-        value.encode("latin-1")
-    except UnicodeEncodeError as error:
-        raise ValueError(f"header {name}: {value!r} is not Latin-1") from error
-    return f"{name}: {value}"
+    return header_line(name, value)

@@ -19,7 +19,7 @@ _VERSION = "13"
 _HTTP_VERSION = re.compile(r"(?:HTTP/)?(\d)(?:\.(\d))?", re.ASCII | re.IGNORECASE)
 _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _UNSAFE = re.compile(r"[\r\n\0]")
-_HOP_BY_HOP = frozenset(
+HOP_BY_HOP = frozenset(
     {
         "connection",
         "keep-alive",
@@ -132,10 +132,25 @@ def response_head(
         lines.append(header_line("Sec-WebSocket-Extensions", extensions))
     for name, value in headers:
         lowered = name.lower()
-        if lowered in _HOP_BY_HOP or lowered.startswith(_DROPPED_PREFIXES):
+        if lowered in HOP_BY_HOP or lowered.startswith(_DROPPED_PREFIXES):
             continue
         lines.append(header_line(name, value))
     return "\r\n".join([*lines, "", ""]).encode("latin-1")
+
+
+def header_line(name: str, value: str) -> str:
+    """Return a header as it is sent; raises ValueError for what would break the head."""
+    if not _TOKEN.fullmatch(name):
+        raise ValueError(f"header name {name!r}: it must be a token")
+    if _UNSAFE.search(value):
+        raise ValueError(
+            f"header {name}: {value!r} has a line break or NUL in it; it must be without"
+        )
+    try:
+        value.encode("latin-1")
+    except UnicodeEncodeError as error:
+        raise ValueError(f"header {name}: {value!r} is not Latin-1") from error
+    return f"{name}: {value}"
 
 
 def _tokens(header: str) -> list[str]:
@@ -152,16 +167,3 @@ def _is_key(key: str) -> bool:
         return len(b64decode(key, validate=True)) == _KEY_SIZE
     except ValueError:
         return False
-
-
-def header_line(name: str, value: str) -> str:
-    """Return a header as it is sent; raises ValueError for what would break the head."""
-    if not _TOKEN.fullmatch(name):
-        raise ValueError(f"header name {name!r}: it must be a token")
-    if _UNSAFE.search(value):
-        raise ValueError(f"header {name}: {value!r} has a line break or NUL in it")
-    try:
-        value.encode("latin-1")
-    except UnicodeEncodeError as error:
-        raise ValueError(f"header {name}: {value!r} is not Latin-1") from error
-    return f"{name}: {value}"

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-import gevent
 from flask import Response, request
 
 from greenrelay import process, spawn_linked
+from tests.probe import wait_for_ever
 
 
 def _say(text: str) -> None:
@@ -26,7 +26,7 @@ def plain() -> str:
     """Wait, without being a process."""
     _say("plain begins")
     try:
-        gevent.sleep(60)
+        wait_for_ever()
     except BaseException as error:
         _say(f"plain ends: {error}")
         raise
@@ -49,7 +49,7 @@ def stream() -> Response:
         yield "first"
         _say("stream begins")
         try:
-            gevent.sleep(60)
+            wait_for_ever()
         finally:
             _say("stream ends")
 
@@ -63,4 +63,4 @@ def count() -> str:
 
 def busy() -> None:
     """A service that is never done with its start."""
-    gevent.sleep(60)
+    wait_for_ever()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -17,28 +17,22 @@ from gevent.event import Event as Flag
 from greenrelay import Cancel, inbox, process, spawn_linked
 from greenrelay.http.state import state_of
 from greenrelay.runtime.node import Node
-from greenrelay.web import GreenRelay
-from tests.probe import Probe, assert_receive, wait_for
-from tests.serving import http, serving
+from tests.probe import Probe, assert_receive, wait_for, wait_for_ever
+from tests.serving import http, relay_app, serving
 
 
 @pytest.fixture
 def app() -> Iterator[Flask]:
-    yield from make_app(None)
+    with relay_app(__name__) as app:
+        yield app
 
 
 @pytest.fixture
 def hurried() -> Iterator[Flask]:
     """An app whose requests may take 50 ms."""
     service = {"name": "gateway", "kind": "http.service", "addr": ":0", "timeouts.handler": "50ms"}
-    yield from make_app([service])
-
-
-def make_app(config: Any) -> Iterator[Flask]:
-    app = Flask(__name__)
-    GreenRelay(app, config=config)
-    yield app
-    state_of(app).node.shutdown(0.5)
+    with relay_app(__name__, [service]) as app:
+        yield app
 
 
 def node_of(app: Flask) -> Node:
@@ -72,10 +66,48 @@ class Trace:
         self.steps.append(f"{what} is done")
 
 
+def add_long_view(app: Flask) -> Trace:
+    """Add ``/long``, which never answers; return what it goes through."""
+    trace = Trace()
+
+    @app.get("/long")
+    def view() -> str:
+        with trace.of("view"):
+            wait_for_ever()
+        return "not reached"
+
+    return trace
+
+
+def add_look(app: Flask) -> Callable[[], None]:
+    """Return what a view calls to be looked at: it goes on when another client's leave is seen.
+
+    All requests that run are looked at together, so one that was taken for gone is over by then.
+    """
+    looked = Flag()
+
+    @app.get("/gone")
+    def gone() -> str:
+        try:
+            wait_for_ever()
+        finally:
+            looked.set()
+        return "not reached"
+
+    def look() -> None:
+        looked.clear()
+        ask(request.host, "/gone").close()
+        assert looked.wait(5)
+
+    return look
+
+
 # the client leaves
 
 
-@pytest.mark.parametrize("wait", [gevent.sleep, lambda s: Flag().wait(s), process.receive])
+@pytest.mark.parametrize(
+    "wait", [wait_for_ever, lambda: Flag().wait(60), lambda: process.receive("never")]
+)
 def test_a_client_that_disconnects_ends_the_view_and_what_it_linked(app: Flask, wait: Any) -> None:
     """a client that disconnects during a long view ends the view and what it linked …"""
     trace = Trace()
@@ -85,7 +117,7 @@ def test_a_client_that_disconnects_ends_the_view_and_what_it_linked(app: Flask, 
     def view() -> str:
         children.append(spawn_linked(process.receive, "never"))
         with trace.of("view"):
-            wait("never") if wait is process.receive else wait(60)
+            wait()
         return "not reached"
 
     with serving(app) as address:
@@ -98,13 +130,7 @@ def test_a_client_that_disconnects_ends_the_view_and_what_it_linked(app: Flask, 
 
 
 def test_a_plain_view_is_ended_too(app: Flask) -> None:
-    trace = Trace()
-
-    @app.get("/long")
-    def view() -> str:
-        with trace.of("view"):
-            gevent.sleep(60)
-        return "not reached"
+    trace = add_long_view(app)
 
     with serving(app) as address:
         ask(address, "/long").close()
@@ -184,7 +210,7 @@ def test_a_stream_that_waits_ends_when_its_client_leaves(
         def chunks() -> Iterator[str]:
             yield "first"
             with trace.of("stream"):
-                gevent.sleep(60)
+                wait_for_ever()
 
         return Response(chunks())
 
@@ -199,13 +225,7 @@ def test_a_stream_that_waits_ends_when_its_client_leaves(
 
 
 def test_a_departure_is_seen_over_tls(app: Flask, certificate: tuple[str, str]) -> None:
-    trace = Trace()
-
-    @app.get("/long")
-    def view() -> str:
-        with trace.of("view"):
-            gevent.sleep(60)
-        return "not reached"
+    trace = add_long_view(app)
 
     context = gevent_ssl.SSLContext(gevent_ssl.PROTOCOL_TLS_CLIENT)
     context.load_verify_locations(certificate[0])
@@ -224,12 +244,12 @@ def test_a_departure_is_seen_over_tls(app: Flask, certificate: tuple[str, str]) 
 
 
 def test_pipelined_requests_are_no_departure_and_are_answered(app: Flask) -> None:
-    looks = state_of(app).attendance
+    look = add_look(app)
 
     @app.get("/<which>")
     def view(which: str) -> str:
-        # Long enough to be looked at, with the next request unread in the socket all the time.
-        gevent.sleep(0.6)
+        # With the next request unread in the socket.
+        look()
         return f"answer {which}"
 
     with serving(app) as address, ask(address, "/one") as sock:
@@ -240,7 +260,7 @@ def test_pipelined_requests_are_no_departure_and_are_answered(app: Flask) -> Non
 
     assert b"answer one" in answer
     assert answer.endswith(b"answer two")
-    assert not len(looks)
+    assert not len(state_of(app).attendance)
 
 
 def test_a_departure_behind_pipelined_requests_is_seen(app: Flask) -> None:
@@ -249,7 +269,7 @@ def test_a_departure_behind_pipelined_requests_is_seen(app: Flask) -> None:
     @app.get("/<which>")
     def view(which: str) -> str:
         with trace.of(which):
-            gevent.sleep(60)
+            wait_for_ever()
         return "not reached"
 
     with serving(app) as address:
@@ -261,9 +281,11 @@ def test_a_departure_behind_pipelined_requests_is_seen(app: Flask) -> None:
 
 
 def test_a_body_that_nobody_has_read_is_no_departure(app: Flask) -> None:
+    look = add_look(app)
+
     @app.post("/late")
     def view() -> str:
-        gevent.sleep(0.6)
+        look()
         return request.get_data(as_text=True)
 
     with serving(app) as address, ask(address, "/late", body=b"the body") as sock:
@@ -286,13 +308,7 @@ def test_a_request_that_takes_longer_than_its_deadline_is_answered_503(
     hurried: Flask, caplog: pytest.LogCaptureFixture
 ) -> None:
     """``timeouts.handler``: … or a deadline, cancels it"""
-    trace = Trace()
-
-    @hurried.get("/long")
-    def view() -> str:
-        with trace.of("view"):
-            gevent.sleep(60)
-        return "not reached"
+    trace = add_long_view(hurried)
 
     with serving(hurried) as address:
         status, _, body = http(address, "/long")
@@ -323,6 +339,7 @@ def test_a_stream_beyond_its_deadline_is_cut_off(
         def chunks() -> Iterator[str]:
             while True:
                 yield "chunk"
+                # Others run meanwhile, as the server does that is to cut it off.
                 gevent.sleep(0.01)
 
         return Response(chunks())

@@ -15,17 +15,14 @@ from gevent.event import Event as Flag
 from greenrelay import Exit, Timeout, inbox, process, spawn, spawn_linked, spawn_monitored
 from greenrelay.http.state import state_of
 from greenrelay.runtime.node import Node
-from greenrelay.web import GreenRelay
-from tests.probe import Probe, assert_receive, settle, wait_for
-from tests.serving import http, serving
+from tests.probe import Probe, assert_receive, settle, wait_for, wait_for_ever
+from tests.serving import http, relay_app, serving
 
 
 @pytest.fixture
 def app() -> Iterator[Flask]:
-    app = Flask(__name__)
-    GreenRelay(app)
-    yield app
-    state_of(app).node.shutdown(0.5)
+    with relay_app(__name__) as app:
+        yield app
 
 
 def node_of(app: Flask) -> Node:
@@ -181,7 +178,7 @@ def test_what_an_answered_request_linked_lives_on(app: Flask) -> None:
         assert all(child in node_of(app).processes for child in children)
 
 
-@pytest.mark.parametrize("wait", [lambda: process.receive("never"), lambda: gevent.sleep(5)])
+@pytest.mark.parametrize("wait", [lambda: process.receive("never"), wait_for_ever])
 def test_a_linked_child_that_crashes_gives_503_and_cleans_up(
     app: Flask, wait: Any, caplog: pytest.LogCaptureFixture
 ) -> None:

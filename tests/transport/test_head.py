@@ -79,6 +79,7 @@ def test_a_head_that_comes_byte_by_byte_has_no_more_time() -> None:
         def drip() -> None:
             for byte in REQUEST * 1000:
                 sock.sendall(bytes((byte,)))
+                # Slower than the deadline allows the whole head, faster than it allows one byte.
                 gevent.sleep(0.002)
 
         dripping = gevent.spawn(drip)
@@ -112,6 +113,7 @@ def test_a_view_may_take_longer_than_a_head() -> None:
 
     @app.get("/slow")
     def slow() -> str:
+        # Longer than a head may take: the deadline is one of a real socket.
         gevent.sleep(0.1)
         return "done"
 
@@ -144,6 +146,7 @@ def test_header_fields_up_to_the_limit_pass() -> None:
 def test_a_deadline_of_0_is_none() -> None:
     with site(head_timeout=0) as address, connected(address) as sock:
         sock.sendall(REQUEST + b"Connection: close\r\n")
+        # A deadline of 0 s would have struck by then, and nothing tells that there is none.
         gevent.sleep(0.01)
         sock.sendall(b"\r\n")
 

@@ -15,24 +15,23 @@ from dataclasses import dataclass, field
 from functools import wraps
 from typing import Any, TypeVar
 
-from flask import current_app, make_response, request
-from greenlet import getcurrent
+from flask import current_app, request
 from werkzeug.wrappers import Response
 
-from greenrelay.config.mark import Problem
-from greenrelay.config.options import duration, option, read_options, size, text_list
+from greenrelay.config.options import duration, option, size, text_list
 from greenrelay.config.read import integer_from
 from greenrelay.core.pid import Pid
-from greenrelay.errors import ConfigError, InvalidRelayCommand, UnsupportedServer
-from greenrelay.http.relay_response import (
-    RETRY_AFTER,
-    cancel_orphan,
-    find_target,
-    going_away,
-    gone,
-    refuse,
+from greenrelay.errors import InvalidRelayCommand
+from greenrelay.http.middleware.relay import (
+    Relay,
+    answer_of,
+    cancel_if_orphan,
+    cancel_named,
+    empty,
+    request_path,
+    request_scope,
 )
-from greenrelay.http.scope import RequestScope
+from greenrelay.http.relay_response import find_target, going_away, gone, refuse
 from greenrelay.http.state import AppState, state_of
 from greenrelay.http.stream_answer import StreamAnswer
 from greenrelay.relay.origin import OriginPolicy, parse_origins
@@ -47,6 +46,7 @@ log = logging.getLogger("greenrelay.http")
 
 View = TypeVar("View", bound=Callable[..., Any])
 MEDIA_TYPE = "text/event-stream"
+RELAY = Relay("sse_relay", "sserelay", HEADER, "stream", "events")
 
 _count = integer_from(0)
 
@@ -85,13 +85,7 @@ def sse_relay(*view: object, **options: object) -> Callable[[View], View]:
     ``allowed_origins=["https://app.example.com"]``, ``queue_messages=16``. Raises ConfigError, and
     TypeError when the parentheses are missing.
     """
-    if view:
-        raise TypeError("sse_relay is called with its options: @sse_relay()")
-    named = {f"sserelay.{name.replace('_', '.')}": value for name, value in options.items()}
-    found, problems = read_options(StreamOptions, named)
-    if problems or found is None:
-        raise ConfigError([f"sse_relay: {_shown(problem)}" for problem in problems])
-    return stream_middleware(found)
+    return stream_middleware(RELAY.options(StreamOptions, view, options))
 
 
 def stream_middleware(options: StreamOptions) -> Callable[[View], View]:
@@ -101,14 +95,14 @@ def stream_middleware(options: StreamOptions) -> Callable[[View], View]:
         @wraps(view)
         def streamed(*args: Any, **kwargs: Any) -> Response:
             if request.method != "GET" or UPGRADE in request.environ:
-                return _refuse_stream(make_response(view(*args, **kwargs)))
+                return _refuse_stream(answer_of(view, args, kwargs))
             state = state_of(current_app)
             place = _reserve(state, options)
             if isinstance(place, Response):
                 return place
             attempt = _Attempt(state, options, place)
             try:
-                return attempt.respond(make_response(view(*args, **kwargs)))
+                return attempt.respond(answer_of(view, args, kwargs))
             finally:
                 attempt.close()
 
@@ -117,47 +111,23 @@ def stream_middleware(options: StreamOptions) -> Callable[[View], View]:
     return decorate
 
 
-def _shown(problem: Problem) -> str:
-    return f"{problem.field}: {problem.text}" if problem.field else problem.text
-
-
 def _reserve(state: AppState, options: StreamOptions) -> Place | Response:
     """Return a place for the request, or the refusal that can be told before the view runs."""
     origin = request.headers.get("Origin")
-    if not options.origins.allows(origin, scheme=request.scheme, host=request.host):
-        _log_origin(origin, options)
-        return refuse(403, "This origin may not connect.")
+    refusal = RELAY.refuse_origin(origin, options.origins, options.allowed_origins)
+    if refusal is not None:
+        return refusal
     if state.connections.is_draining:
         return going_away()
     places = state.streams.places
     place = places.take(options.max_connections)
     if place is None:
-        return _no_place("sserelay.max.connections", options.max_connections)
+        return RELAY.refuse_place("max.connections", options.max_connections)
     limit = options.max_connections_per_ip
     if not places.count_for(place, "address", request.remote_addr or "", limit):
         places.give_back(place)
-        return _no_place("sserelay.max.connections.per.ip", limit)
+        return RELAY.refuse_place("max.connections.per.ip", limit)
     return place
-
-
-def _no_place(option_name: str, limit: int) -> Response:
-    log.warning(
-        "%s: refused %s, %s is %d", request.path, request.remote_addr or "-", option_name, limit
-    )
-    return refuse(503, "The server has no place for another stream.", RETRY_AFTER)
-
-
-def _log_origin(origin: str | None, options: StreamOptions) -> None:
-    allowed = ", ".join(options.allowed_origins) or "none listed"
-    log.warning(
-        "%s: refused origin %s; allowed: the request's own, %s://%s, and sserelay.allowed.origins "
-        "(%s). Behind a proxy? Let werkzeug's ProxyFix restore scheme and host.",
-        request.path,
-        origin,
-        request.scheme,
-        request.host,
-        allowed,
-    )
 
 
 class _Attempt:
@@ -170,13 +140,13 @@ class _Attempt:
 
     def respond(self, response: Response) -> Response:
         """Return what Flask answers: the view's own response, a refusal, or a stream's head."""
-        header = response.headers.pop(HEADER, None)
-        if header is None or not 200 <= response.status_code < 300:
+        header = RELAY.command_in(response)
+        if header is None:
             return response
         try:
             command = parse_stream_command(header)
         except InvalidRelayCommand as error:
-            return _refuse_command(header, error)
+            return RELAY.refuse_command(header, error)
         state = self._state
         target = command.target_pid and find_target(state.node, command.target_pid)
         if command.target_pid is not None and not target:
@@ -184,24 +154,20 @@ class _Attempt:
         pid = Pid.parse(target) if target else None
         refusal = self._check(command.metadata.get("user_id"))
         if refusal is not None:
-            cancel_orphan(state.node, pid, _children(), _scope().process)
+            cancel_if_orphan(pid)
             return refusal
         place, self._place = self._place, None
         assert place is not None, "a request becomes a stream once"
         listener = StreamRequest(
-            # As they are seen after a trusted proxy.
-            path=request.root_path.rstrip("/") + request.path,
+            path=request_path(),
             remote_addr=request.remote_addr or "",
             last_event_id=last_event_id(request.environ.get("HTTP_LAST_EVENT_ID")),
             place=place,
         )
-        scope = _scope()
+        scope = request_scope()
         scope.stream = StreamAnswer(state, scope, listener, command, pid, self._options)
         _allow_origin(response, self._options.origins)
-        close = getattr(response.response, "close", None)
-        response.set_data(b"")
-        if close is not None:
-            close()
+        empty(response)
         return response
 
     def close(self) -> None:
@@ -214,14 +180,12 @@ class _Attempt:
         if request.accept_mimetypes and not request.accept_mimetypes.quality(MEDIA_TYPE):
             return refuse(406, f"This address answers with {MEDIA_TYPE}.")
         if not can_take_over(request.environ):
-            server = request.environ.get("SERVER_SOFTWARE") or "this WSGI server"
-            log.error("%s: %s", request.path, UnsupportedServer(server))
-            return refuse(500, "This server cannot relay events; its log says what can.")
+            return RELAY.refuse_server()
         limit, place = self._options.max_connections_per_user, self._place
         assert place is not None, "a request becomes a stream once"
         places = self._state.streams.places
         if user is not None and not places.count_for(place, "user", str(user), limit):
-            return _no_place("sserelay.max.connections.per.user", limit)
+            return RELAY.refuse_place("max.connections.per.user", limit)
         return None
 
 
@@ -240,34 +204,8 @@ def _allow_origin(response: Response, origins: OriginPolicy) -> None:
 
 def _refuse_stream(response: Response) -> Response:
     """Return the response, unless it asks for a stream where there cannot be one."""
-    header = response.headers.pop(HEADER, None)
-    if header is None or not 200 <= response.status_code < 300:
+    header = RELAY.command_in(response)
+    if header is None:
         return response
-    _cancel_named(header)
+    cancel_named(header)
     return refuse(400, "A stream of events is asked for with GET, and without an upgrade.")
-
-
-def _refuse_command(header: str, error: InvalidRelayCommand) -> Response:
-    log.error("view %s: %s", request.endpoint, error)
-    _cancel_named(header)
-    sentence = f"{error}" if current_app.debug else "The relay command of this address is wrong."
-    return refuse(500, sentence)
-
-
-def _cancel_named(header: str) -> None:
-    # Whatever is wrong with the command, whom it names can be told.
-    scope, node = _scope(), state_of(current_app).node
-    for child in tuple(scope.children):
-        if child in header:
-            cancel_orphan(node, child, scope.children, scope.process)
-
-
-def _children() -> dict[Pid, str | None]:
-    return _scope().children
-
-
-def _scope() -> RequestScope:
-    running: Any = getcurrent()
-    scope = running.greenrelay_scope
-    assert isinstance(scope, RequestScope), "a request of an app with greenrelay has a scope"
-    return scope

@@ -13,28 +13,32 @@ from dataclasses import dataclass, field
 from functools import wraps
 from typing import Any, TypeVar
 
-from flask import current_app, make_response, request
+from flask import current_app, request
 from werkzeug.wrappers import Response
 
-from greenrelay.config.mark import Problem
 from greenrelay.config.options import boolean as boolean_option
 from greenrelay.config.options import (
     choice,
     duration,
     integer,
     option,
-    read_options,
     size,
     text_list,
 )
 from greenrelay.config.read import integer_from
-from greenrelay.core.pid import Pid
-from greenrelay.errors import ConfigError, InvalidCloseCode, InvalidRelayCommand, UnsupportedServer
+from greenrelay.errors import InvalidCloseCode, InvalidRelayCommand
+from greenrelay.http.middleware.relay import (
+    Relay,
+    answer_of,
+    cancel_children,
+    cancel_if_orphan,
+    empty,
+    request_path,
+)
 from greenrelay.http.relay_response import (
     HEADER,
     RETRY_AFTER,
     Acceptance,
-    cancel_orphan,
     find_target,
     going_away,
     gone,
@@ -45,7 +49,6 @@ from greenrelay.http.state import state_of
 from greenrelay.relay.command import parse_command
 from greenrelay.relay.origin import OriginPolicy, parse_origins
 from greenrelay.relay.slowness import CLOSES, SlowPolicy, parse_slow_policy
-from greenrelay.runtime.current import current_process
 from greenrelay.transport.deadline import TooLate, within
 from greenrelay.transport.upgrade import UPGRADE, Upgrade
 from greenrelay.websocket.frames import is_sendable_code
@@ -55,7 +58,7 @@ log = logging.getLogger("greenrelay.http")
 
 View = TypeVar("View", bound=Callable[..., Any])
 MARK = "greenrelay_relays"
-
+RELAY = Relay("websocket_relay", "wsrelay", HEADER, "connection", "WebSockets")
 
 PING_TIMEOUT = 10.0
 # No duration is: then it is PING_TIMEOUT, or the interval where that is shorter.
@@ -129,14 +132,7 @@ def websocket_relay(*view: object, **options: object) -> Callable[[View], View]:
     ``allowed_origins=["https://app.example.com"]``, ``max_message_size="64KiB"``. Raises
     ConfigError, and TypeError when the parentheses are missing.
     """
-    if view:
-        raise TypeError("websocket_relay is called with its options: @websocket_relay()")
-    found, problems = read_options(
-        RelayOptions, {_option_name(name): value for name, value in options.items()}
-    )
-    if problems or found is None:
-        raise ConfigError([f"websocket_relay: {_shown(problem)}" for problem in problems])
-    return relay_middleware(found)
+    return relay_middleware(RELAY.options(RelayOptions, view, options))
 
 
 def relay_middleware(options: RelayOptions) -> Callable[[View], View]:
@@ -150,10 +146,10 @@ def relay_middleware(options: RelayOptions) -> Callable[[View], View]:
             if refusal is not None:
                 return refusal
             if upgrade is None:
-                return _relay(make_response(view(*args, **kwargs)), upgrade, options)
+                return _relay(answer_of(view, args, kwargs), upgrade, options)
             seconds = options.handshake_timeout
             try:
-                response = within(seconds, lambda: make_response(view(*args, **kwargs)))
+                response = within(seconds, lambda: answer_of(view, args, kwargs))
             except TooLate:
                 return _refuse_late(upgrade, seconds)
             return _relay(response, upgrade, options)
@@ -164,14 +160,6 @@ def relay_middleware(options: RelayOptions) -> Callable[[View], View]:
     return decorate
 
 
-def _shown(problem: Problem) -> str:
-    return f"{problem.field}: {problem.text}" if problem.field else problem.text
-
-
-def _option_name(name: str) -> str:
-    return "wsrelay." + name.replace("_", ".")
-
-
 def _check(upgrade: Upgrade, options: RelayOptions) -> Response | None:
     """Return the refusal of an upgrade that can be told before the view runs."""
     refusal = check(
@@ -179,29 +167,20 @@ def _check(upgrade: Upgrade, options: RelayOptions) -> Response | None:
     )
     if refusal is not None:
         return refusal_response(refusal)
-    if not options.origins.allows(upgrade.origin, scheme=request.scheme, host=request.host):
-        _log_origin(upgrade, options)
-        return refuse(403, "This origin may not connect.")
+    unwanted = RELAY.refuse_origin(upgrade.origin, options.origins, options.allowed_origins)
+    if unwanted is not None:
+        return unwanted
     if not upgrade.is_supported:
-        server = request.environ.get("SERVER_SOFTWARE") or "this WSGI server"
-        log.error("%s: %s", upgrade.path, UnsupportedServer(server))
-        return refuse(500, "This server cannot relay WebSockets; its log says what can.")
+        return RELAY.refuse_server()
     connections = state_of(current_app).connections
     if connections.is_draining:
         return going_away()
     if not connections.reserve(upgrade, options.max_connections):
-        return _no_place(upgrade, "wsrelay.max.connections", options.max_connections)
+        return RELAY.refuse_place("max.connections", options.max_connections)
     limit = options.max_connections_per_ip
     if not connections.count_for(upgrade, "address", request.remote_addr or "", limit):
-        return _no_place(upgrade, "wsrelay.max.connections.per.ip", limit)
+        return RELAY.refuse_place("max.connections.per.ip", limit)
     return None
-
-
-def _no_place(upgrade: Upgrade, option_name: str, limit: int) -> Response:
-    log.warning(
-        "%s: refused %s, %s is %d", upgrade.path, request.remote_addr or "-", option_name, limit
-    )
-    return refuse(503, "The server has no place for another connection.", RETRY_AFTER)
 
 
 def _refuse_late(upgrade: Upgrade, seconds: float) -> Response:
@@ -212,75 +191,33 @@ def _refuse_late(upgrade: Upgrade, seconds: float) -> Response:
         seconds,
     )
     # Whom it was about to name nobody knows, so all that it has spawned for nobody else goes.
-    for child in tuple(_children()):
-        _cancel_orphan(child)
+    cancel_children()
     return refuse(503, "The server took too long to answer.", RETRY_AFTER)
 
 
-def _log_origin(upgrade: Upgrade, options: RelayOptions) -> None:
-    if upgrade.origin is None:
-        log.warning(
-            "%s: refused a client without Origin: wsrelay.require.origin is true", upgrade.path
-        )
-        return
-    allowed = ", ".join(options.allowed_origins) or "none listed"
-    log.warning(
-        "%s: refused origin %s; allowed: the request's own, %s://%s, and wsrelay.allowed.origins "
-        "(%s). Behind a proxy? Let werkzeug's ProxyFix restore scheme and host.",
-        upgrade.path,
-        upgrade.origin,
-        request.scheme,
-        request.host,
-        allowed,
-    )
-
-
 def _relay(response: Response, upgrade: Upgrade | None, options: RelayOptions) -> Response:
-    header = response.headers.pop(HEADER, None)
-    if header is None or not 200 <= response.status_code < 300:
+    header = RELAY.command_in(response)
+    if header is None:
         return response
     try:
         command = parse_command(header)
     except InvalidRelayCommand as error:
-        return _refuse_command(header, error)
+        return RELAY.refuse_command(header, error)
     node = state_of(current_app).node
     target = find_target(node, command.target_pid)
     if upgrade is None:
-        _cancel_orphan(target)
+        cancel_if_orphan(target)
         return refusal_response(NOT_AN_UPGRADE)
     if target is None:
         return gone()
     user, limit = command.metadata.get("user_id"), options.max_connections_per_user
     connections = state_of(current_app).connections
     if user is not None and not connections.count_for(upgrade, "user", str(user), limit):
-        _cancel_orphan(target)
-        return _no_place(upgrade, "wsrelay.max.connections.per.user", limit)
+        cancel_if_orphan(target)
+        return RELAY.refuse_place("max.connections.per.user", limit)
     # As they are seen after a trusted proxy.
-    upgrade.path = request.root_path.rstrip("/") + request.path
+    upgrade.path = request_path()
     upgrade.remote_addr = request.remote_addr or ""
     upgrade.acceptance = Acceptance(command, target, options)
-    close = getattr(response.response, "close", None)
-    response.set_data(b"")
-    if close is not None:
-        close()
+    empty(response)
     return response
-
-
-def _refuse_command(header: str, error: InvalidRelayCommand) -> Response:
-    log.error("view %s: %s", request.endpoint, error)
-    # The command is bad, but whom it was to name can be told all the same.
-    for child in tuple(_children()):
-        if child in header:
-            _cancel_orphan(child)
-    sentence = f"{error}" if current_app.debug else "The relay command of this address is wrong."
-    return refuse(500, sentence)
-
-
-def _children() -> dict[Pid, str | None]:
-    process = current_process()
-    return (process.children if process is not None else None) or {}
-
-
-def _cancel_orphan(target: Pid | None) -> None:
-    process = current_process()
-    cancel_orphan(state_of(current_app).node, target, _children(), process)

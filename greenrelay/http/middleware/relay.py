@@ -1,0 +1,168 @@
+"""What both relays do around a view: options of the decorator, refusals, orphans.
+
+Source: WebSocket Relay, "Refusals before the upgrade"; Server-sent Events Relay, whose rules for
+refusals, origins, caps and draining are the same.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from flask import current_app, make_response, request
+from greenlet import getcurrent
+from werkzeug.wrappers import Response
+
+from greenrelay.config.mark import Problem
+from greenrelay.config.options import read_options
+from greenrelay.core.pid import Pid
+from greenrelay.errors import ConfigError, InvalidRelayCommand, UnsupportedServer
+from greenrelay.http.relay_response import RETRY_AFTER, cancel_orphan, find_target, refuse
+from greenrelay.http.scope import RequestScope
+from greenrelay.http.state import state_of
+from greenrelay.relay.origin import OriginPolicy
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+log = logging.getLogger("greenrelay.http")
+
+Options = TypeVar("Options", bound="DataclassInstance")
+
+
+@dataclass(frozen=True, slots=True)
+class Relay:
+    """One of the two: the ``name`` of its middleware, the ``prefix`` of its options, its header.
+
+    ``noun`` is what a client gets of it, ``what`` those are called in the plural.
+    """
+
+    name: str
+    prefix: str
+    header: str
+    noun: str
+    what: str
+
+    def options(
+        self, cls: type[Options], view: Sequence[object], given: Mapping[str, object]
+    ) -> Options:
+        """Return the options of a decorator; raises ConfigError, and TypeError for a ``view``."""
+        if view:
+            raise TypeError(f"{self.name} is called with its options: @{self.name}()")
+        named = {f"{self.prefix}.{key.replace('_', '.')}": value for key, value in given.items()}
+        found, problems = read_options(cls, named)
+        if problems or found is None:
+            raise ConfigError([f"{self.name}: {_shown(problem)}" for problem in problems])
+        return found
+
+    def command_in(self, response: Response) -> str | None:
+        """Take the header out of a response; None where it asks for nothing, or is no success."""
+        header = response.headers.pop(self.header, None)
+        return header if 200 <= response.status_code < 300 else None
+
+    def refuse_origin(
+        self, origin: str | None, origins: OriginPolicy, listed: Sequence[str]
+    ) -> Response | None:
+        """Return the refusal of an origin that may not connect, or None for one that may."""
+        scheme, host = request.scheme, request.host
+        if origins.allows(origin, scheme=scheme, host=host):
+            return None
+        if origin is None:
+            text = "%s: refused a client without Origin: %s.require.origin is true"
+            log.warning(text, request_path(), self.prefix)
+        else:
+            log.warning(
+                "%s: refused origin %s; allowed: the request's own, %s://%s, and "
+                "%s.allowed.origins (%s). Behind a proxy? Let werkzeug's ProxyFix restore scheme "
+                "and host.",
+                request_path(),
+                origin,
+                scheme,
+                host,
+                self.prefix,
+                ", ".join(listed) or "none listed",
+            )
+        return refuse(403, "This origin may not connect.")
+
+    def refuse_place(self, option: str, limit: int) -> Response:
+        """Return the refusal of one more than ``limit``, which is what ``option`` says."""
+        log.warning(
+            "%s: refused %s, %s.%s is %d",
+            request_path(),
+            request.remote_addr or "-",
+            self.prefix,
+            option,
+            limit,
+        )
+        return refuse(503, f"The server has no place for another {self.noun}.", RETRY_AFTER)
+
+    def refuse_server(self) -> Response:
+        """Return the refusal by a server that does not give its socket away."""
+        server = request.environ.get("SERVER_SOFTWARE") or "this WSGI server"
+        log.error("%s: %s", request_path(), UnsupportedServer(server))
+        return refuse(500, f"This server cannot relay {self.what}; its log says what can.")
+
+    def refuse_command(self, header: str, error: InvalidRelayCommand) -> Response:
+        """Return the refusal of a bad command, and cancel whom it names."""
+        log.error("view %s: %s", request.endpoint, error)
+        cancel_named(header)
+        wrong = "The relay command of this address is wrong."
+        return refuse(500, str(error) if current_app.debug else wrong)
+
+
+def answer_of(view: Callable[..., Any], args: Any, kwargs: Any) -> Response:
+    """Return what a view answers; one that raises leaves nobody behind that was to relay."""
+    try:
+        return make_response(view(*args, **kwargs))
+    except BaseException:
+        scope, node = request_scope(), state_of(current_app).node
+        targets, scope.targets = scope.targets, ()
+        for target in targets:
+            cancel_if_orphan(find_target(node, target))
+        raise
+
+
+def request_path() -> str:
+    """Return the path of the request as it is seen after a trusted proxy."""
+    return request.root_path.rstrip("/") + request.path
+
+
+def empty(response: Response) -> None:
+    """Close the body of a response that stays unread."""
+    close = getattr(response.response, "close", None)
+    response.set_data(b"")
+    if close is not None:
+        close()
+
+
+def request_scope() -> RequestScope:
+    """Return the scope of the request that is served."""
+    scope: object = getattr(getcurrent(), "greenrelay_scope", None)
+    assert isinstance(scope, RequestScope), "a request of an app with greenrelay has a scope"
+    return scope
+
+
+def cancel_if_orphan(target: Pid | None) -> None:
+    """Cancel a target that this request has spawned and that is left with nobody."""
+    scope = request_scope()
+    cancel_orphan(state_of(current_app).node, target, scope.children, scope.process)
+
+
+def cancel_named(text: str) -> None:
+    """Cancel the orphans among those whose PID stands in ``text``."""
+    # Whatever else is wrong with a command, whom it names can be told.
+    for child in tuple(request_scope().children):
+        if child in text:
+            cancel_if_orphan(child)
+
+
+def cancel_children() -> None:
+    """Cancel all orphans of this request."""
+    for child in tuple(request_scope().children):
+        cancel_if_orphan(child)
+
+
+def _shown(problem: Problem) -> str:
+    return f"{problem.field}: {problem.text}" if problem.field else problem.text

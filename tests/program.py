@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 
@@ -25,7 +25,8 @@ class Program:
     ) -> None:
         self.output: list[str] = []
         self.port = 0
-        self._has_port = threading.Event()
+        self._news = threading.Condition()
+        self._is_ended = False
         self._process = subprocess.Popen(
             [str(BIN / command[0]) if (BIN / command[0]).exists() else command[0], *command[1:]],
             cwd=cwd,
@@ -52,9 +53,18 @@ class Program:
 
     def address(self) -> str:
         """Wait until it serves and return ``127.0.0.1:PORT``."""
-        self._has_port.wait(TIMEOUT)
+        self._wait(lambda: self.port)
         assert self.port, "it printed no address:\n" + "".join(self.output)
         return f"127.0.0.1:{self.port}"
+
+    def wait_for(self, text: str) -> None:
+        """Wait until it has printed ``text``, within one line."""
+
+        def is_there() -> bool:
+            return any(text in line for line in self.output)
+
+        self._wait(is_there)
+        assert is_there(), f"it did not print {text!r}:\n" + "".join(self.output)
 
     @property
     def pid(self) -> int:
@@ -82,14 +92,22 @@ class Program:
             self._process.wait(TIMEOUT)
             raise
 
+    def _wait(self, condition: Callable[[], object]) -> None:
+        """Wait until ``condition`` is true or nothing can make it so any more."""
+        with self._news:
+            self._news.wait_for(lambda: self._is_ended or condition(), TIMEOUT)
+
     def _read(self) -> None:
         # Read to the end, or the program would block once the pipe is full.
         assert self._process.stdout is not None
         with self._process.stdout as stdout:
             for line in stdout:
-                self.output.append(line)
                 found = _URL.search(line)
-                if found and not self.port:
-                    self.port = int(found[1])
-                    self._has_port.set()
-        self._has_port.set()
+                with self._news:
+                    self.output.append(line)
+                    if found and not self.port:
+                        self.port = int(found[1])
+                    self._news.notify_all()
+        with self._news:
+            self._is_ended = True
+            self._news.notify_all()

@@ -17,13 +17,10 @@ from typing import Any
 
 from flask import Flask
 
-from greenrelay.core.pid import Pid
-from greenrelay.http.state import state_of
-from greenrelay.runtime.node import Node
 from greenrelay.transport.connection import Connection
-from greenrelay.web import GreenRelay, relay, websocket_relay
-from tests.probe import Probe, assert_receive, wait_for
-from tests.serving import Refused, WebSocketClient, connected, http, serving
+from greenrelay.web import relay, websocket_relay
+from tests.relayed import Relayed, relayed
+from tests.serving import Refused, WebSocketClient, connected
 
 KEY = "dGhlIHNhbXBsZSBub25jZQ=="
 UPGRADE = {
@@ -36,19 +33,13 @@ UPGRADE = {
 View = Callable[["Bench"], Any]
 
 
-class Bench:
-    """What a test of the relay has in hand; ``calls`` counts how often the view ran."""
+class Bench(Relayed[Connection]):
+    """What a test of the relay of WebSockets has in hand."""
 
-    def __init__(self, app: Flask, address: str, target: Probe) -> None:
-        self.app = app
-        self.address = address
-        self.target = target
-        self.calls = 0
-
-    @property
-    def node(self) -> Node:
-        """The node of the app."""
-        return state_of(self.app).node
+    kind = Connection
+    path = "/ws"
+    join_topic = "ws.join"
+    send_topic = "ws.send"
 
     def connect(self, path: str = "/ws", **options: Any) -> AbstractContextManager[WebSocketClient]:
         """Open a WebSocket to the view."""
@@ -62,28 +53,13 @@ class Bench:
             return refused
         raise AssertionError("the handshake was not refused")
 
-    def get(self, path: str = "/ws", **options: Any) -> tuple[int, dict[str, str], str]:
-        """Make a plain request."""
-        return http(self.address, path, **options)
-
-    def joined(self, target: Probe | None = None) -> Pid:
-        """Wait for a ws.join at the target and return the client's PID."""
-        payload = assert_receive(target or self.target, topic="ws.join").payload
-        return Pid.parse(payload["client_pid"])
-
     def connection(self, client_pid: str) -> Connection:
         """Return the connection behind a client's PID."""
-        found = self.node.processes[client_pid]
-        assert isinstance(found, Connection)
-        return found
+        return self.found(client_pid)
 
     def connections(self) -> list[Connection]:
         """Return the connections of the node."""
-        return [p for p in self.node.processes.values() if isinstance(p, Connection)]
-
-    def wait_gone(self, pid: str) -> None:
-        """Wait until a process has ended."""
-        wait_for(lambda: pid not in self.node.processes)
+        return self.all_found()
 
 
 @contextmanager
@@ -98,22 +74,15 @@ def relaying(
 
     ``command`` adds fields of the relay command; ``view`` is another view.
     """
-    app = app or Flask("tests.relaying")
-    if "greenrelay" not in app.extensions:
-        GreenRelay(app)
-    found: list[Bench] = []
 
-    def answer() -> Any:
-        bench = found[0]
-        bench.calls += 1
-        if view is not None:
-            return view(bench)
+    def add(app: Flask, answer: Callable[[], Any]) -> None:
+        app.get("/ws", endpoint="ws")(websocket_relay(**options)(answer))
+
+    def answer(bench: Bench) -> Any:
         return relay(bench.target.pid, **(command or {}))
 
-    app.get("/ws", endpoint="ws")(websocket_relay(**options)(answer))
-    with serving(app) as address, Probe(state_of(app).node) as target:
-        found.append(Bench(app, address, target))
-        yield found[0]
+    with relayed(Bench, app or Flask("tests.relaying"), add, view or answer) as bench:
+        yield bench
 
 
 def raw_command(**fields: Any) -> dict[str, str]:

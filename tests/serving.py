@@ -26,6 +26,16 @@ from websockets.uri import parse_uri
 
 from greenrelay.http.state import AppState, state_of
 from greenrelay.transport.server import Server
+from greenrelay.web import GreenRelay
+
+
+@contextmanager
+def relay_app(name: str, config: Any = None) -> Iterator[Flask]:
+    """Make an app that can relay; at the end its node ends."""
+    app = Flask(name)
+    GreenRelay(app, config=config)
+    yield app
+    state_of(app).node.shutdown(0.5)
 
 
 @contextmanager
@@ -66,6 +76,22 @@ def stop_at_once(state: AppState) -> None:
     state.node.shutdown(0.5)
 
 
+def dial(address: str, timeout: float = 5.0, tls: SSLContext | None = None) -> Any:
+    """Connect to ``host:port``, with TLS if ``tls`` says how; each wait is bounded."""
+    host, _, port = address.rpartition(":")
+    sock = socket.create_connection((host, int(port)), timeout=timeout)
+    return sock if tls is None else tls.wrap_socket(sock, server_hostname=host)
+
+
+def received(sock: Any) -> bytes:
+    """Wait for bytes and return them; none when the server has closed, in whatever way."""
+    try:
+        data: bytes = sock.recv(65536)
+    except ConnectionResetError:
+        return b""
+    return data
+
+
 class Refused(Exception):
     """The handshake was answered with something else than 101."""
 
@@ -91,10 +117,7 @@ class WebSocketClient:
         tls: SSLContext | None = None,
     ) -> None:
         self.timeout = timeout
-        host, _, port = address.rpartition(":")
-        self.sock = socket.create_connection((host, int(port)), timeout=timeout)
-        if tls is not None:
-            self.sock = tls.wrap_socket(self.sock, server_hostname=host)
+        self.sock = dial(address, timeout, tls)
         self.protocol = ClientProtocol(
             parse_uri(f"ws://{address}{path}"),
             origin=origin,  # type: ignore[arg-type]
@@ -132,10 +155,7 @@ class WebSocketClient:
                 self.sock.sendall(data)
 
     def _read(self) -> bool:
-        try:
-            data = self.sock.recv(65536)
-        except ConnectionResetError:
-            data = b""
+        data = received(self.sock)
         if data:
             self.protocol.receive_data(data)
         else:

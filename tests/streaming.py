@@ -22,15 +22,11 @@ from typing import Any, NamedTuple
 
 import gevent
 from flask import Flask
-from gevent import socket
 
-from greenrelay.core.pid import Pid
-from greenrelay.http.state import state_of
-from greenrelay.runtime.node import Node
 from greenrelay.transport.stream import Stream
-from greenrelay.web import GreenRelay, sse_relay, stream
-from tests.probe import Probe, assert_receive, wait_for
-from tests.serving import http, serving
+from greenrelay.web import sse_relay, stream
+from tests.relayed import Relayed, relayed
+from tests.serving import dial, received
 
 View = Callable[["Bench"], Any]
 _LINE = re.compile(rb"([^\r\n]*)(\r\n|\n|\r)")
@@ -111,10 +107,7 @@ class EventClient:
         tls: Any = None,
     ) -> None:
         self.timeout = timeout
-        host, _, port = address.rpartition(":")
-        self.sock = socket.create_connection((host, int(port)), timeout=timeout)
-        if tls is not None:
-            self.sock = tls.wrap_socket(self.sock, server_hostname=host)
+        self.sock = dial(address, timeout, tls)
         self.parser = Parser()
         fields = {"Host": address, "Accept": "text/event-stream", **(headers or {})}
         lines = [f"{name}: {value}\r\n" for name, value in fields.items()]
@@ -136,10 +129,7 @@ class EventClient:
 
     def read(self) -> bool:
         """Take what comes; False when the server has closed."""
-        try:
-            data = self.sock.recv(65536)
-        except ConnectionResetError:
-            data = b""
+        data = received(self.sock)
         self.parser.feed(data)
         return bool(data)
 
@@ -176,19 +166,13 @@ class EventClient:
         self.sock.close()
 
 
-class Bench:
-    """What a test of the relay has in hand; ``calls`` counts how often the view ran."""
+class Bench(Relayed[Stream]):
+    """What a test of the relay of events has in hand."""
 
-    def __init__(self, app: Flask, address: str, target: Probe) -> None:
-        self.app = app
-        self.address = address
-        self.target = target
-        self.calls = 0
-
-    @property
-    def node(self) -> Node:
-        """The node of the app."""
-        return state_of(self.app).node
+    kind = Stream
+    path = "/events"
+    join_topic = "sse.join"
+    send_topic = "sse.message"
 
     @contextmanager
     def listen(self, path: str = "/events", **options: Any) -> Iterator[EventClient]:
@@ -200,28 +184,13 @@ class Bench:
         finally:
             client.drop()
 
-    def get(self, path: str = "/events", **options: Any) -> tuple[int, dict[str, str], str]:
-        """Make a request that is no stream."""
-        return http(self.address, path, **options)
-
-    def joined(self, target: Probe | None = None) -> Pid:
-        """Wait for a sse.join at the target and return the stream's PID."""
-        payload = assert_receive(target or self.target, topic="sse.join").payload
-        return Pid.parse(payload["client_pid"])
-
     def stream(self, stream_pid: str) -> Stream:
         """Return the stream behind a PID."""
-        found = self.node.processes[stream_pid]
-        assert isinstance(found, Stream)
-        return found
+        return self.found(stream_pid)
 
     def streams(self) -> list[Stream]:
         """Return the streams of the node."""
-        return [p for p in self.node.processes.values() if isinstance(p, Stream)]
-
-    def wait_gone(self, pid: str) -> None:
-        """Wait until a process has ended."""
-        wait_for(lambda: pid not in self.node.processes)
+        return self.all_found()
 
 
 @contextmanager
@@ -237,23 +206,17 @@ def streaming(
 
     ``command`` are fields of the relay command; ``view`` is another view.
     """
-    app = app or Flask("tests.streaming")
-    if "greenrelay" not in app.extensions:
-        GreenRelay(app)
-    found: list[Bench] = []
 
-    def answer() -> Any:
-        bench = found[0]
-        bench.calls += 1
-        if view is not None:
-            return view(bench)
+    def add(app: Flask, answer: Callable[[], Any]) -> None:
+        methods = ["GET", "POST"]
+        app.route("/events", methods=methods, endpoint="events")(sse_relay(**options)(answer))
+
+    def answer(bench: Bench) -> Any:
         return stream(**{"target_pid": bench.target.pid, **(command or {})})
 
-    methods = ["GET", "POST"]
-    app.route("/events", methods=methods, endpoint="events")(sse_relay(**options)(answer))
-    with serving(app, certificate=certificate) as address, Probe(state_of(app).node) as target:
-        found.append(Bench(app, address, target))
-        yield found[0]
+    app = app or Flask("tests.streaming")
+    with relayed(Bench, app, add, view or answer, certificate) as bench:
+        yield bench
 
 
 def raw_command(**fields: Any) -> dict[str, str]:

@@ -124,6 +124,7 @@ def _wait_for(url: str, server: subprocess.Popen[bytes]) -> None:
             with connect(f"{url}/getCaseCount") as client:
                 list(client)
         except (ConnectionRefused, HandshakeFailed):
+            # It is not ours, and says nowhere that it listens.
             gevent.sleep(0.1)
         else:
             return

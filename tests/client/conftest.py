@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-import subprocess
 
 import pytest
+
+from tests.certificate import certificate_in
 
 
 @pytest.fixture(autouse=True)
@@ -18,10 +19,4 @@ def _no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(scope="session")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str]:
     """A certificate for 127.0.0.1 and its key, as paths of PEM files."""
-    folder = tmp_path_factory.mktemp("client-tls")
-    cert, key = str(folder / "cert.pem"), str(folder / "key.pem")
-    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"]
-    names = ["-subj", "/CN=tests", "-addext", "subjectAltName=IP:127.0.0.1"]
-    files = ["-out", cert, "-keyout", key]
-    subprocess.run([*command, *names, *files], check=True, capture_output=True)
-    return cert, key
+    return certificate_in(tmp_path_factory.mktemp("tls"))

@@ -404,6 +404,7 @@ def test_a_slow_owner_makes_the_client_stop_reading_and_nothing_is_dropped() -> 
 
 
 def _wait_for_a_stall(written: list[int]) -> int:
+    # How much the kernel holds is its own affair, and nothing tells that it is full: only time.
     last = -1
     while last != len(written) or not written:
         last = len(written)

@@ -63,6 +63,7 @@ def test_a_server_that_answers_byte_by_byte_has_the_same_deadline() -> None:
         peer.read_head()
         for byte in GOOD * 100:
             peer.write(bytes((byte,)))
+            # Slower than the deadline allows the whole answer, faster than it allows one byte.
             gevent.sleep(0.01)
 
     with upstream(script) as url, pytest.raises(Timeout):

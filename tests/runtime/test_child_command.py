@@ -11,6 +11,7 @@ import greenrelay as gr
 from greenrelay.core.restart import RestartPolicy
 from greenrelay.core.strategy import STRATEGIES, Child, ChildInfo
 from tests.probe import Probe, assert_nothing, assert_receive, wait_for
+from tests.runtime.supervising import children
 
 AT_ONCE = RestartPolicy(initial_delay=0.0, jitter=0.0)
 LATER = RestartPolicy(initial_delay=3600.0, max_delay=3600.0)
@@ -54,10 +55,6 @@ def up(probe: Probe) -> tuple[str, gr.Pid]:
 
 def ask(probe: Probe, supervisor: gr.Pid, topic: str, payload: object = None) -> Any:
     return probe.do(gr.call, supervisor, topic, payload)
-
-
-def children(probe: Probe, supervisor: gr.Pid) -> dict[str, ChildInfo]:
-    return {info.id: info for info in ask(probe, supervisor, "which_children")}
 
 
 class TestRestartChild:

@@ -24,11 +24,7 @@ from greenrelay.runtime.process import Process
 from greenrelay.runtime.task import READY, Task
 from greenrelay.runtime.timers import Timers
 from greenrelay.runtime.waiter import Waiter
-from tests.probe import Probe, assert_nothing, assert_receive, settle, wait_for
-
-
-def wait() -> None:
-    gr.receive()
+from tests.probe import Probe, assert_nothing, assert_receive, settle, wait, wait_for, wait_for_ever
 
 
 def in_thread(function: Callable[[], Any]) -> Any:
@@ -72,7 +68,7 @@ class TestThreads:
             in_thread(lambda: gr.send(probe.pid, None))  # type: ignore[arg-type]
 
     def test_33_another_thread_can_end_a_process(self, node: gr.Node, probe: Probe) -> None:
-        asleep = probe.do(gr.spawn_monitored, gevent.sleep, 3600)
+        asleep = probe.do(gr.spawn_monitored, wait_for_ever)
         asked = probe.do(gr.spawn_monitored, lambda: list(gr.inbox()))
         settle(node)
 
@@ -132,18 +128,21 @@ class TestOtherWorlds:
             from gevent import monkey
             monkey.patch_all()
             import gevent, threading, greenrelay as gr
+            from greenrelay.testing import wait_for
 
+            got = []
             with gr.Node() as node:
                 def echo():
                     for message in gr.inbox():
                         print(message.payload)
+                        got.append(message)
                 pid = node.spawn(echo)
                 gevent.spawn(lambda: print(node.is_foreign_thread(), gr.send(pid, "t", 1))).join()
                 thread = threading.Thread(target=lambda: gr.spawn(gr.send, pid, "t", 2))
                 thread.start()
                 thread.join()
                 gevent.get_hub().threadpool.apply(lambda: gr.send(pid, "t", 3))
-                gevent.sleep(0.01)
+                wait_for(lambda: len(got) == 3)
         """)
 
         assert out == "False True\n1\n2\n3\n"
@@ -151,10 +150,14 @@ class TestOtherWorlds:
     def test_a_forked_child_is_another_node_and_nobody_in_it_runs(self) -> None:
         out = run_script("""
             import os, gc, gevent, greenrelay as gr
+            from greenrelay.testing import wait_for
+
+            got = []
 
             def loop():
                 try:
                     for message in gr.inbox():
+                        got.append(message)
                         print("parent" if os.getpid() == parent else "CHILD", flush=True)
                 finally:
                     assert os.getpid() == parent, "unwound in the child"
@@ -164,7 +167,7 @@ class TestOtherWorlds:
                 gr.send_after(0.001, pid, "timer")
                 child = os.fork()
                 if child:
-                    gevent.sleep(0.02)
+                    wait_for(lambda: len(got) == 2)
                     assert os.waitpid(child, 0)[1] == 0
                     return
                 gevent.reinit()
@@ -178,6 +181,7 @@ class TestOtherWorlds:
                 assert [host.count for host in node.hosts.values()] == [0]
                 gc.collect()
                 value = node.run(lambda: gr.exec(lambda: 7))
+                # The parent's timer would be due within this time: here it must not fire.
                 gevent.sleep(0.01)
                 gc.collect()
                 os._exit(0 if value == 7 else 1)
@@ -214,12 +218,13 @@ class TestOtherWorlds:
 
     def test_33_an_interpreter_that_ends_with_live_processes_says_nothing(self) -> None:
         out = run_script("""
-            import gevent, greenrelay as gr
+            import greenrelay as gr
+            from greenrelay.testing import settle
 
             node = gr.Node()
             for _ in range(3):
                 node.spawn(gr.receive, name=None)
-            gevent.sleep(0)
+            settle(node)
             print("end")
         """)
 
@@ -228,11 +233,12 @@ class TestOtherWorlds:
     def test_33_a_signal_handler_can_end_a_process(self) -> None:
         out = run_script("""
             import os, signal, gevent, greenrelay as gr
+            from greenrelay.testing import settle
 
             def main():
                 child = gr.spawn_monitored(gevent.sleep, 60, name="child")
                 gevent.signal_handler(signal.SIGUSR1, lambda: gr.terminate("child", "signal"))
-                gevent.sleep(0)
+                settle(node)
                 os.kill(os.getpid(), signal.SIGUSR1)
                 print(gr.receive(timeout=10).result.reason)
 
@@ -245,6 +251,7 @@ class TestOtherWorlds:
     def test_37_a_real_ctrl_c_ends_a_script_in_order(self) -> None:
         out = run_script("""
             import os, signal, gevent, greenrelay as gr
+            from greenrelay.testing import settle
 
             def tidy():
                 for message in gr.inbox():
@@ -253,9 +260,9 @@ class TestOtherWorlds:
 
             def main():
                 gr.spawn(tidy)
-                gevent.sleep(0)
+                settle(node)
                 os.kill(os.getpid(), signal.SIGINT)
-                gevent.sleep(60)
+                gevent.sleep(3600)
 
             try:
                 with gr.Node() as node:
@@ -288,7 +295,7 @@ class TestScheduler:
         kept = node.spawn(lambda: gr.send(probe.pid, "ran"))
 
         with pytest.raises(KeyboardInterrupt):
-            gevent.sleep(5)
+            wait_for(lambda: False)
 
         assert assert_receive(probe).sender == kept
 
@@ -381,7 +388,7 @@ class TestReaper:
 
         def main() -> None:
             try:
-                gevent.sleep(3600)
+                wait_for_ever()
             finally:
                 release.wait()
 
@@ -460,7 +467,7 @@ class TestTimers:
         timers.call_after(0, strike)
         timers.call_after(0.001, lambda: called.append(True))
         with pytest.raises(KeyboardInterrupt):
-            gevent.sleep(5)
+            wait_for(lambda: False)
 
         wait_for(lambda: called)
         timers.close()
@@ -636,6 +643,7 @@ class TestShutdown:
         with gr.Node() as node:
             timer = node.send_after(0.001, "nobody", "topic")
 
+        # It would be due within this time, and nothing tells that it did not fire.
         gevent.sleep(0.002)
 
         assert timer.cancel() is True

@@ -17,22 +17,16 @@ from gevent.lock import Semaphore
 import greenrelay as gr
 from greenrelay.core.topology import Topology
 from greenrelay.runtime.host import Host
-from tests.probe import Probe, assert_nothing, assert_receive, settle, wait_for
-
-
-def wait() -> None:
-    gr.receive()
-
-
-def forever() -> None:
-    gevent.sleep(3600)
-
-
-def ends(probe: Probe, pid: gr.Pid) -> gr.Result:
-    event = assert_receive(probe, kind="EXIT")
-    assert event.pid == pid
-    result: gr.Result = event.result
-    return result
+from tests.probe import (
+    Probe,
+    assert_nothing,
+    assert_receive,
+    ends,
+    settle,
+    wait,
+    wait_for,
+    wait_for_ever,
+)
 
 
 def test_01_a_self_link_does_nothing(probe: Probe) -> None:
@@ -117,7 +111,7 @@ def test_05_ended_before_its_first_line_it_never_runs(node: gr.Node, probe: Prob
 def test_06_a_linked_child_that_dies_at_once_takes_its_parent_along(probe: Probe) -> None:
     def parent() -> None:
         gr.spawn_linked(gr.exit, "boom")
-        forever()
+        wait_for_ever()
 
     assert ends(probe, probe.do(gr.spawn_monitored, parent)).reason == "boom"
 
@@ -142,20 +136,23 @@ def test_07_a_parent_may_die_before_the_first_line_of_its_child(
 
 
 def test_08_a_kill_in_finally_lets_the_cleanup_finish(node: gr.Node, probe: Probe) -> None:
+    release = Flag()
     cleaned: list[str] = []
 
     def main() -> None:
         try:
             gr.receive()
         finally:
-            gevent.sleep(0)
+            release.wait()
             cleaned.append("slowly")
 
     child = probe.do(gr.spawn_monitored, main)
     settle(node)
     node.terminate(child, "first")
-    gevent.sleep(0)
+    settle(node)
     node.terminate(child)
+    settle(node)
+    release.set()
 
     assert ends(probe, child).reason == "killed"
     assert cleaned == ["slowly"]
@@ -269,7 +266,7 @@ def test_12_who_swallows_its_ending_meets_it_at_every_call(node: gr.Node, probe:
         gr.send(gr.pid(), "left")
         more = [box.receive, box.get_nowait, box.__next__, channel.receive, channel.get_nowait]
         try:
-            gevent.sleep(3600)
+            wait_for_ever()
         except BaseException:
             for call in [*CALLS, *more]:
                 try:
@@ -380,8 +377,7 @@ def test_16_unmonitor_flushes_an_exit_behind_10_000_messages(node: gr.Node) -> N
         other = gr.spawn_monitored(lambda: None)
         for _ in range(4_999):
             gr.send(gr.pid(), "noise")
-        while len(gr.events()) < 2:
-            gevent.sleep(0)
+        wait_for(lambda: len(gr.events()) == 2)
 
         assert gr.unmonitor(ref) is False
 
@@ -493,7 +489,7 @@ def test_21_a_stale_entry_of_the_run_queue_wakes_nobody_elsewhere(node: gr.Node)
         hub.loop.run_callback(both)
         with pytest.raises(gevent.Timeout):
             gr.receive()
-        gevent.sleep(0.001)
+        settle(node)
         return gr.receive(timeout=0).topic  # type: ignore[union-attr]
 
     assert node.run(main) == "topic"
@@ -516,7 +512,7 @@ def test_21_told_to_end_and_timed_out_at_once_it_ends_where_it_waits_next(
         with pytest.raises(gevent.Timeout):
             gr.receive()
         try:
-            gevent.sleep(3600)
+            wait_for_ever()
         except BaseException as error:
             ended.append(error)
             raise
@@ -576,7 +572,7 @@ def test_23_exit_from_inside_a_nested_call(probe: Probe) -> None:
 
 
 def test_24_a_process_that_blocks_in_gevent_stops_nobody(node: gr.Node, probe: Probe) -> None:
-    blocked = node.spawn(forever)
+    blocked = node.spawn(wait_for_ever)
     probe.do(gr.spawn_monitored, lambda: [gr.exec(lambda: 1) for _ in range(100)])
 
     assert assert_receive(probe, kind="EXIT").result.value == [1] * 100
@@ -624,7 +620,7 @@ def test_31_a_server_that_dies_after_its_reply_has_replied(node: gr.Node) -> Non
 
 
 def test_33_ended_from_the_hub(node: gr.Node, probe: Probe) -> None:
-    child = probe.do(gr.spawn_monitored, forever)
+    child = probe.do(gr.spawn_monitored, wait_for_ever)
     settle(node)
 
     gevent.get_hub().loop.run_callback(node.terminate, child)
@@ -712,7 +708,7 @@ def test_37_ctrl_c_inside_a_process_ends_it_and_reaches_the_main_greenlet(
     child = node.spawn(main)
     node.monitor(node.processes[probe.pid], child)
     with pytest.raises(error):
-        gevent.sleep(5)
+        wait_for(lambda: False)
 
     assert ends(probe, child).reason == error.__name__
 
@@ -735,7 +731,7 @@ def test_37_the_node_goes_on_after_ctrl_c_in_its_supervisor(node: gr.Node, probe
     node.topology = Struck()
     node.terminate(lost)
     with pytest.raises(KeyboardInterrupt):
-        gevent.sleep(5)
+        wait_for(lambda: False)
 
     child = probe.do(gr.spawn_monitored, lambda: 7)
 
@@ -800,7 +796,7 @@ def test_39_a_node_with_10_000_live_processes_stops() -> None:
 def test_39_ten_thousand_that_do_not_listen_are_killed() -> None:
     node = gr.Node("deaf")
     for _ in range(10_000):
-        node.spawn(forever)
+        node.spawn(wait_for_ever)
     settle(node)
 
     node.shutdown(0.001)

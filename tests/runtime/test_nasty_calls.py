@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import gevent
 import pytest
 
 import greenrelay as gr
-from tests.probe import Probe, assert_nothing, assert_receive
-
-
-def answer_never() -> None:
-    gevent.sleep(3600)
+from tests.probe import Probe, assert_nothing, assert_receive, wait_for_ever
 
 
 def test_31_a_late_reply_is_dropped_and_never_seen_by_a_later_call(
@@ -123,7 +118,7 @@ def test_32_a_server_in_the_circle_is_named_too(node: gr.Node) -> None:
 
 def test_32_a_target_that_only_takes_its_time_is_no_circle(node: gr.Node) -> None:
     def main() -> str:
-        last = gr.spawn(answer_never)
+        last = gr.spawn(wait_for_ever)
         middle = gr.spawn_monitored(gr.call, last, "well?", timeout=60)
         with pytest.raises(gr.Timeout) as caught:
             gr.call(middle, "well?", timeout="10ms")

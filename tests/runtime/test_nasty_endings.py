@@ -13,18 +13,16 @@ from gevent.event import Event as Flag
 
 import greenrelay as gr
 from greenrelay.runtime.host import Host
-from tests.probe import Probe, assert_nothing, assert_receive, settle, wait_for
-
-
-def wait() -> None:
-    gr.receive()
-
-
-def ends(probe: Probe, pid: gr.Pid) -> gr.Result:
-    event = assert_receive(probe, kind="EXIT")
-    assert event.pid == pid
-    result: gr.Result = event.result
-    return result
+from tests.probe import (
+    Probe,
+    assert_nothing,
+    assert_receive,
+    ends,
+    settle,
+    wait,
+    wait_for,
+    wait_for_ever,
+)
 
 
 class Dying:
@@ -90,7 +88,7 @@ class TestDyingTargets:
 
         def main() -> None:
             try:
-                gevent.sleep(3600)
+                wait_for_ever()
             finally:
                 release.wait()
 
@@ -310,7 +308,7 @@ class TestDel:
         self, node: gr.Node, probe: Probe, unraised: list[type[BaseException]], dest: str
     ) -> None:
         probe.do(gr.register, "probe")
-        victim = probe.do(gr.spawn_monitored, gevent.sleep, 3600, name="victim")
+        victim = probe.do(gr.spawn_monitored, wait_for_ever, name="victim")
         for _ in range(10):
             node.send(victim, "topic", SendsAtItsEnd(lambda: node.send(dest, "last words")))
         settle(node)
@@ -329,7 +327,7 @@ class TestDel:
     ) -> None:
         peer = node.spawn(wait)
         probe.do(gr.monitor, peer)
-        victim = probe.do(gr.spawn_monitored, gevent.sleep, 3600)
+        victim = probe.do(gr.spawn_monitored, wait_for_ever)
         payload = SendsAtItsEnd(
             lambda: (node.terminate(peer, "with it"), node.spawn(node.send, probe.pid, "new"))
         )
@@ -442,7 +440,8 @@ def test_34_a_pending_kill_of_a_process_that_is_over_strikes_nobody_else(node: g
 
     def following() -> list[object]:
         kills[-1]()
-        gevent.sleep(0.001)
+        wait_for(lambda: not node.timers.pending())
+        settle(node)
         assert len(gr.inbox()) == len(gr.events()) == 0
         return list(gr.context())
 
@@ -466,13 +465,10 @@ def test_39_a_node_with_10_000_processes_of_every_kind_stops() -> None:
         gr.monitor("name0") if number else None
         list(gr.inbox())
 
-    def deaf() -> None:
-        gevent.sleep(3600)
-
     for number in range(2_500):
         node.spawn(member, number)
         node.spawn(Room)
-        node.spawn(deaf)
+        node.spawn(wait_for_ever)
     node.spawn(gr.Supervisor([gr.Child(str(n), wait, shutdown="1s") for n in range(2_499)]))
     wait_for(lambda: len(node.processes) == 10_000)
     settle(node)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import gevent
 import pytest
 
 import greenrelay as gr
 from greenrelay.core.restart import RestartPolicy
 from greenrelay.core.strategy import Child
-from tests.probe import Probe, assert_nothing, assert_receive, settle, wait_for
+from tests.probe import Probe, assert_nothing, assert_receive, settle, wait_for, wait_for_ever
+from tests.runtime.supervising import children
 
 AT_ONCE = RestartPolicy(initial_delay=0.0, jitter=0.0)
 
@@ -129,11 +129,11 @@ def test_27_a_child_that_exits_while_its_siblings_stop_restarts_once(
             gr.receive("go on")
 
     keys = ("quick", "slow", "crashing")
-    children = [Child(key, sibling, args=(key,), restart=AT_ONCE) for key in keys]
-    supervisor = supervise(probe, *children, strategy="one_for_all", most=1)
+    plan = [Child(key, sibling, args=(key,), restart=AT_ONCE) for key in keys]
+    supervisor = supervise(probe, *plan, strategy="one_for_all", most=1)
     first = dict(assert_receive(probe, topic="up").payload for _ in keys)
     node.terminate(first["crashing"], "boom")
-    wait_for(lambda: child_states(probe, supervisor)["slow"] == "stopping")
+    wait_for(lambda: children(probe, supervisor)["slow"].state == "stopping")
 
     # Not asked yet, since the supervisor stops one after the other, and it ends all the same.
     node.terminate(first["quick"], "boom too")
@@ -150,22 +150,13 @@ def test_27_a_child_that_exits_while_its_siblings_stop_restarts_once(
     assert_receive(probe, kind="EXIT")
 
 
-def child_states(probe: Probe, supervisor: gr.Pid) -> dict[str, str]:
-    infos = probe.do(gr.call, supervisor, "which_children")
-    return {info.id: info.state for info in infos}
-
-
-def deaf() -> None:
-    gevent.sleep(3600)
-
-
 def trapping() -> None:
     gr.set_options(trap_links=True)
     while True:
         gr.receive()
 
 
-@pytest.mark.parametrize("entry", [deaf, trapping, gr.receive])
+@pytest.mark.parametrize("entry", [wait_for_ever, trapping, gr.receive])
 def test_28_the_children_of_a_killed_supervisor_die_at_every_level(
     node: gr.Node, probe: Probe, entry: Callable[[], object]
 ) -> None:

@@ -7,14 +7,13 @@ import weakref
 from collections.abc import Callable, Iterator
 from time import monotonic
 
-import gevent
 import pytest
 
 import greenrelay as gr
 from greenrelay.core.strategy import Child
 from greenrelay.runtime.host import Host
 from greenrelay.runtime.service import services, start_services
-from tests.probe import settle, wait_for
+from tests.probe import settle, wait_for, wait_for_ever
 
 
 class Big:
@@ -37,7 +36,7 @@ def crashes() -> None:
     raise ValueError("boom")
 
 
-@pytest.mark.parametrize("finish", [exits, crashes, gr.receive, lambda: gevent.sleep(3600)])
+@pytest.mark.parametrize("finish", [exits, crashes, gr.receive, wait_for_ever])
 def test_a_process_that_ended_in_any_way_frees_its_locals_at_once(
     node: gr.Node, no_collection: None, finish: Callable[[], object]
 ) -> None:
@@ -106,7 +105,7 @@ def test_a_waiting_process_keeps_nothing_of_whom_it_made_way_for(
 def test_what_a_full_inbox_drops_is_counted_for_its_process(node: gr.Node) -> None:
     """Drops are counted per process and as a metric."""
     node.add_host(Host("small", inbox_limit=2, overflow="drop_newest"))
-    pids = [node.spawn(gevent.sleep, 3600, host="small") for _ in range(2)]
+    pids = [node.spawn(wait_for_ever, host="small") for _ in range(2)]
     settle(node)
     for number in range(5):
         node.send(pids[0], "topic", number)

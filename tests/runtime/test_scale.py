@@ -15,7 +15,7 @@ import pytest
 import greenrelay as gr
 from greenrelay.runtime.host import Host
 from greenrelay.runtime.task import WAITING
-from tests.probe import Probe, assert_receive, settle, wait_for
+from tests.probe import Probe, assert_receive, settle, wait, wait_for
 
 MILLION = 1_000_000
 MANY = 100_000
@@ -28,10 +28,6 @@ def resident() -> int:
     """Return how much memory this OS process has, in bytes."""
     with open("/proc/self/statm") as statm:
         return int(statm.read().split()[1]) * PAGE
-
-
-def wait() -> None:
-    gr.receive()
 
 
 def nothing() -> None:

@@ -4,21 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-import gevent
-
 import greenrelay as gr
 from greenrelay.core.restart import RestartPolicy
 from greenrelay.core.strategy import Child
 from greenrelay.runtime.service import services, start_services
-from tests.probe import Probe, assert_receive, settle, wait_for
+from tests.probe import Probe, assert_receive, settle, wait, wait_for, wait_for_ever
 
 
 def states(node: gr.Node) -> dict[str, str]:
     return {info.id: info.state.value for info in services(node)}
-
-
-def quiet() -> None:
-    gr.receive()
 
 
 def test_the_states_can_be_seen(node: gr.Node) -> None:
@@ -26,11 +20,11 @@ def test_the_states_can_be_seen(node: gr.Node) -> None:
     start_services(
         node,
         [
-            Child("running", quiet),
+            Child("running", wait),
             Child("exited", len, args=("",), restart="transient"),
             Child("failed", len, restart=RestartPolicy(initial_delay=3600, max_delay=3600)),
-            Child("starting", gevent.sleep, args=(3600,), start_timeout=3600),
-            Child("waiting", quiet, requires=("failed",)),
+            Child("starting", wait_for_ever, start_timeout=3600),
+            Child("waiting", wait, requires=("failed",)),
         ],
     )
 
@@ -58,7 +52,7 @@ def test_a_service_starts_when_what_it_requires_has_started(node: gr.Node, probe
     supervisor = start_services(
         node,
         [
-            Child("web", quiet, requires=("db", "app:processes")),
+            Child("web", wait, requires=("db", "app:processes")),
             Child("db", slow),
         ],
     )
@@ -77,8 +71,8 @@ def test_nobody_waits_longer_than_start_timeout(node: gr.Node) -> None:
     start_services(
         node,
         [
-            Child("loop", gevent.sleep, args=(3600,), start_timeout="1ms", shutdown=0),
-            Child("web", quiet, requires=("loop",)),
+            Child("loop", wait_for_ever, start_timeout="1ms", shutdown=0),
+            Child("web", wait, requires=("loop",)),
         ],
     )
 

@@ -6,14 +6,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import gevent
 import pytest
 
 import greenrelay as gr
 from greenrelay.core.restart import RestartPolicy
 from greenrelay.core.strategy import Child, ChildInfo
 from greenrelay.runtime.supervision import Supervisor
-from tests.probe import Probe, assert_nothing, assert_receive, settle, wait_for
+from tests.probe import Probe, assert_nothing, assert_receive, settle, wait, wait_for, wait_for_ever
+from tests.runtime.supervising import children
 
 AT_ONCE = RestartPolicy(initial_delay=0.0, jitter=0.0)
 LATER = RestartPolicy(initial_delay=3600.0, max_delay=3600.0)
@@ -21,10 +21,6 @@ LATER = RestartPolicy(initial_delay=3600.0, max_delay=3600.0)
 
 def crash() -> None:
     raise ValueError("boom")
-
-
-def quiet() -> None:
-    gr.receive()
 
 
 @pytest.fixture
@@ -63,10 +59,6 @@ def ups(probe: Probe, count: int) -> dict[str, gr.Pid]:
 
 def downs(probe: Probe, count: int) -> list[str]:
     return [assert_receive(probe, topic="down").payload for _ in range(count)]
-
-
-def children(probe: Probe, supervisor: gr.Pid) -> dict[str, ChildInfo]:
-    return {info.id: info for info in probe.do(gr.call, supervisor, "which_children")}
 
 
 def end(pid: gr.Pid, reason: str = "boom") -> None:
@@ -210,7 +202,7 @@ def test_what_cannot_start_puts_off_the_rest_of_its_group(probe: Probe, child: A
 
 
 def test_a_supervisor_of_a_node_that_shuts_down_starts_nothing(node: gr.Node) -> None:
-    node.spawn(Supervisor([Child("a", quiet)]))
+    node.spawn(Supervisor([Child("a", wait)]))
 
     node.shutdown()
 
@@ -247,10 +239,7 @@ def test_a_child_that_dies_in_its_cleanup_has_stopped(probe: Probe, child: Any) 
 
 
 def test_a_child_that_ignores_shutdown_is_killed(probe: Probe, child: Any) -> None:
-    def deaf() -> None:
-        gevent.sleep(3600)
-
-    plan = Supervisor([child("a"), Child("deaf", deaf, shutdown="1ms")])
+    plan = Supervisor([child("a"), Child("deaf", wait_for_ever, shutdown="1ms")])
 
     with supervising(probe, plan):
         ups(probe, 1)
@@ -379,8 +368,8 @@ class TestDynamic:
     @pytest.mark.parametrize(
         ("topic", "payload", "error"),
         [
-            ("start_child", Child("a", quiet), ValueError),
-            ("start_child", Child("b", quiet, requires=("c",)), ValueError),
+            ("start_child", Child("a", wait), ValueError),
+            ("start_child", Child("b", wait, requires=("c",)), ValueError),
             ("start_child", Child("b", "no.such:entry"), gr.UnknownEntry),
             ("start_child", "b", TypeError),
             ("terminate_child", [], TypeError),
@@ -390,7 +379,7 @@ class TestDynamic:
     def test_a_bad_command_is_answered_and_changes_nothing(
         self, probe: Probe, topic: str, payload: object, error: type[Exception]
     ) -> None:
-        with supervising(probe, Supervisor([Child("a", quiet)], "dynamic")) as supervisor:
+        with supervising(probe, Supervisor([Child("a", wait)], "dynamic")) as supervisor:
             with pytest.raises(error):
                 probe.do(gr.call, supervisor, topic, payload)
             gr.send(supervisor, topic, payload)
@@ -401,4 +390,4 @@ class TestDynamic:
 def test_a_plan_that_makes_no_sense_is_refused_at_once() -> None:
     with pytest.raises(ValueError, match="strategy is 'none'; it must be one of one_for_one, "):
         Supervisor(strategy="none")
-    assert repr(Supervisor([Child("a", quiet)])) == "Supervisor([a], 'one_for_one')"
+    assert repr(Supervisor([Child("a", wait)])) == "Supervisor([a], 'one_for_one')"

@@ -26,17 +26,7 @@ from greenrelay.runtime.inbox import Mailbox
 from greenrelay.runtime.listening import Channels, TopicBox
 from greenrelay.runtime.task import DEAD
 from greenrelay.runtime.timers import Timers
-from tests.probe import Probe, assert_event, settle, wait_for
-
-
-def quiet() -> None:
-    gr.receive()
-
-
-def end(node: gr.Node, *pids: gr.Pid) -> None:
-    for pid in pids:
-        node.terminate(pid)
-    wait_for(lambda: not any(pid in node.processes for pid in pids))
+from tests.probe import Probe, assert_event, settle, wait, wait_for
 
 
 class TestProcess:
@@ -74,10 +64,10 @@ class TestProcess:
     ) -> None:
         def main() -> list[float]:
             seconds = []
-            child = gr.spawn(quiet)
-            for wait in (partial(gr.exec, quiet), partial(gr.call, child, "topic")):
+            child = gr.spawn(wait)
+            for asked in (partial(gr.exec, wait), partial(gr.call, child, "topic")):
                 with pytest.raises(gr.Timeout) as caught:
-                    wait(timeout=timeout)
+                    asked(timeout=timeout)
                 seconds.append(caught.value.seconds)
             gr.terminate(child)
             return seconds
@@ -112,7 +102,7 @@ class TestProcess:
 
     def test_a_run_that_takes_too_long_is_killed(self, node: gr.Node) -> None:
         with pytest.raises(gr.Timeout) as caught:
-            node.run(quiet, timeout=0)
+            node.run(wait, timeout=0)
 
         assert caught.value.seconds == 0.0
         wait_for(lambda: not node.processes)
@@ -146,7 +136,7 @@ class TestProcess:
 
         assert node.add_host(other) is other
 
-        pid = node.spawn(quiet)
+        pid = node.spawn(wait)
         assert pid.host == "processes"
         node.terminate(pid)
         wait_for(lambda: not node.processes)
@@ -229,6 +219,7 @@ class TestTimers:
         timers.call_after(0.001, lambda: fired.append("timer"))
 
         times.append(1.0)
+        # A timer of the hub would fire within this time, and nothing else would tell of it.
         gevent.sleep(0.01)
 
         assert fired == []

@@ -8,24 +8,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from time import monotonic
 
-import gevent
 import pytest
 from gevent.event import Event
 
 import greenrelay as gr
 from greenrelay.runtime.host import Host
 from greenrelay.runtime.timers import Timers
-from tests.probe import Probe, assert_receive, settle, wait_for
-
-
-def quiet() -> None:
-    gr.receive()
-
-
-def end(node: gr.Node, *pids: gr.Pid) -> None:
-    for pid in pids:
-        node.terminate(pid)
-    wait_for(lambda: not any(pid in node.processes for pid in pids))
+from tests.probe import Probe, assert_receive, end, settle, wait, wait_for
 
 
 def info_of(pid: gr.Pid) -> gr.ProcessInfo:
@@ -36,7 +25,7 @@ def info_of(pid: gr.Pid) -> gr.ProcessInfo:
 
 class TestCounts:
     def test_nothing_is_counted_of_one_that_got_nothing(self, node: gr.Node) -> None:
-        pid = node.spawn(quiet)
+        pid = node.spawn(wait)
 
         info = info_of(pid)
 
@@ -75,7 +64,7 @@ class TestCounts:
         assert node.run(main) == 4
 
     def test_the_node_expects_none_to_end_that_has_ended(self, node: gr.Node) -> None:
-        pid = node.spawn(quiet)
+        pid = node.spawn(wait)
         settle(node)
 
         end(node, pid)
@@ -193,7 +182,7 @@ class TestHub:
 
 
 def test_a_kill_interrupts_the_cleanup_it_has_started_no_second_time(node: gr.Node) -> None:
-    go = Event()
+    go, release = Event(), Event()
     seen: list[str] = []
 
     def victim() -> None:
@@ -202,7 +191,7 @@ def test_a_kill_interrupts_the_cleanup_it_has_started_no_second_time(node: gr.No
             gr.receive()
         finally:
             seen.append("cleanup")
-            gevent.sleep(0.01)
+            release.wait()
             seen.append("clean")
 
     def killer() -> None:
@@ -216,6 +205,9 @@ def test_a_kill_interrupts_the_cleanup_it_has_started_no_second_time(node: gr.No
     pid = node.spawn(victim)
     settle(node)
     node.spawn(killer)
+    settle(node)
+    assert seen == ["cleanup"]
+    release.set()
 
     wait_for(lambda: pid not in node.processes)
     assert seen == ["cleanup", "clean"]
@@ -248,11 +240,13 @@ def test_who_has_its_answer_is_part_of_no_circle_of_calls(node: gr.Node, probe: 
 
 
 def test_a_call_of_one_that_is_ending_is_answered_at_once(node: gr.Node) -> None:
+    release = Event()
+
     def ending() -> None:
         try:
             gr.receive()
         finally:
-            gevent.sleep(0.01)
+            release.wait()
 
     pid = node.spawn(ending)
     settle(node)
@@ -264,4 +258,6 @@ def test_a_call_of_one_that_is_ending_is_answered_at_once(node: gr.Node) -> None
         return caught.value.reason
 
     assert node.run(main) == "noproc"
+    assert pid in node.processes
+    release.set()
     wait_for(lambda: pid not in node.processes)

@@ -5,7 +5,7 @@ Source: Processes, "Servers".
 
 from __future__ import annotations
 
-import gevent
+from gevent.event import Event as Flag
 
 import greenrelay as gr
 from greenrelay.core.events import Exit
@@ -30,11 +30,12 @@ class TestServer:
 
     def test_one_that_has_something_to_do_cleans_up_once(self, probe: Probe) -> None:
         reasons: list[str] = []
+        release = Flag()
 
         class Room(gr.Server):
             def terminate(self, reason: str) -> None:
                 reasons.append(reason)
-                gevent.sleep(0.01)
+                release.wait()
 
         pid = probe.do(gr.spawn_monitored, Room)
         settle(probe.node)
@@ -44,6 +45,8 @@ class TestServer:
             gr.terminate(pid, "boom")
 
         probe.do(main)
+        settle(probe.node)
+        release.set()
 
         assert assert_event(probe, kind="EXIT", pid=pid).result.reason == "boom"
         assert reasons == ["boom"]

@@ -8,22 +8,46 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 
-import gevent
 import pytest
+from gevent.event import Event as Flag
 
 import greenrelay as gr
 from greenrelay.core.restart import RestartPolicy
 from greenrelay.core.strategy import Child, ChildInfo
 from greenrelay.runtime.supervision import Supervisor
-from tests.probe import Probe, assert_event, settle, wait_for
+from tests.probe import (
+    Probe,
+    assert_event,
+    assert_nothing,
+    assert_receive,
+    settle,
+    wait,
+    wait_for,
+)
+from tests.runtime.supervising import children
+
+AT_ONCE = RestartPolicy(initial_delay=0.0, jitter=0.0)
 
 
-def quiet() -> None:
+def state(probe: Probe, supervisor: gr.Pid, key: str) -> str:
+    found: str = children(probe, supervisor)[key].state.value
+    return found
+
+
+def stubborn() -> None:
+    """Be a child that stops only when it is sent "end"."""
     gr.receive()
+    gr.receive("end")
 
 
-def children(probe: Probe, supervisor: gr.Pid) -> dict[str, ChildInfo]:
-    return {info.id: info for info in probe.do(gr.call, supervisor, "which_children")}
+def stopping_a(probe: Probe, plan: Supervisor) -> tuple[gr.Pid, dict[str, gr.Pid], gr.Pid]:
+    """Start ``plan`` and let its child "a" be stopping; return it, its children and who asked."""
+    supervisor = probe.do(gr.spawn_monitored, plan)
+    wait_for(lambda: state(probe, supervisor, "b") == "running")
+    pids = {key: info.pid for key, info in children(probe, supervisor).items() if info.pid}
+    asked = probe.node.spawn(gr.call, supervisor, "terminate_child", "a")
+    wait_for(lambda: state(probe, supervisor, "a") == "stopping")
+    return supervisor, pids, asked
 
 
 class TestSupervisor:
@@ -54,7 +78,7 @@ class TestSupervisor:
     def test_the_node_forgets_children_that_have_ended(
         self, node: gr.Node, probe: Probe, supervisor: gr.Pid
     ) -> None:
-        child = probe.do(gr.call, supervisor, "start_child", Child("a", quiet))
+        child = probe.do(gr.call, supervisor, "start_child", Child("a", wait))
         assert child in node.supervised
 
         assert probe.do(gr.call, supervisor, "terminate_child", "a")
@@ -66,7 +90,7 @@ class TestSupervisor:
     ) -> None:
         caplog.set_level(logging.INFO, "greenrelay.runtime")
 
-        probe.do(gr.call, supervisor, "start_child", Child("a", quiet))
+        probe.do(gr.call, supervisor, "start_child", Child("a", wait))
 
         assert "started as" not in caplog.text
 
@@ -75,7 +99,7 @@ class TestSupervisor:
     ) -> None:
         caplog.set_level(logging.INFO, "greenrelay.runtime")
 
-        pid = probe.do(gr.spawn_monitored, Supervisor([Child("a", quiet)]))
+        pid = probe.do(gr.spawn_monitored, Supervisor([Child("a", wait)]))
         settle(node)
 
         assert "a started as" in caplog.text
@@ -83,7 +107,7 @@ class TestSupervisor:
         assert_event(probe, kind="EXIT", pid=pid)
 
     def test_why_a_child_could_not_start_can_be_seen(self, node: gr.Node, probe: Probe) -> None:
-        pid = probe.do(gr.spawn_monitored, Supervisor([Child("a", quiet, host="nowhere")]))
+        pid = probe.do(gr.spawn_monitored, Supervisor([Child("a", wait, host="nowhere")]))
         settle(node)
 
         reason = children(probe, pid)["a"].reason
@@ -97,31 +121,38 @@ class TestSupervisor:
     @pytest.mark.parametrize("strategy", ["one_for_one", "one_for_all", "rest_for_one"])
     def test_children_stop_one_by_one_from_the_last(self, probe: Probe, strategy: str) -> None:
         """stop in reverse"""
-        log: list[str] = []
 
         def work(key: str) -> None:
             gr.receive()
-            log.append(f"{key} stops")
-            gevent.sleep(0.01)
-            log.append(f"{key} has stopped")
+            gr.send(probe.pid, "stops", (key, gr.pid()))
+            gr.receive("go on")
 
         plan = Supervisor([Child(key, work, args=(key,)) for key in "abc"], strategy)
         pid = probe.do(gr.spawn_monitored, plan)
-        wait_for(lambda: children(probe, pid)["c"].state.value == "running")
+        wait_for(lambda: state(probe, pid, "c") == "running")
 
         probe.do(gr.cancel, pid)
+
+        for key in "cba":
+            stopping, child = assert_receive(probe, topic="stops").payload
+            assert stopping == key
+            assert_nothing(probe)
+            gr.send(child, "go on")
         assert_event(probe, kind="EXIT", pid=pid)
 
-        assert log == [f"{key} {what}" for key in "cba" for what in ("stops", "has stopped")]
-
     def test_a_child_that_starts_slowly_is_running_once_it_waits(self, probe: Probe) -> None:
+        is_ready = Flag()
+
         def slow() -> None:
-            gevent.sleep(0.05)
+            is_ready.wait()
             gr.receive()
 
         pid = probe.do(gr.spawn_monitored, Supervisor([Child("a", slow)]))
+        settle(probe.node)
+        assert state(probe, pid, "a") == "starting"
+        is_ready.set()
 
-        wait_for(lambda: children(probe, pid)["a"].state.value == "running")
+        wait_for(lambda: state(probe, pid, "a") == "running")
         probe.do(gr.cancel, pid)
         assert_event(probe, kind="EXIT", pid=pid)
 
@@ -137,44 +168,37 @@ class TestSupervisor:
     def test_who_is_told_to_end_does_not_come_back_with_the_others(self, probe: Probe) -> None:
         started: list[str] = []
 
-        def stubborn() -> None:
+        def slow_to_stop() -> None:
             started.append("a")
-            gr.receive()
-            gr.receive("end")
+            stubborn()
 
         def work() -> None:
             started.append("b")
             if isinstance(gr.receive(), gr.Message):
                 gr.exit("boom")
 
-        at_once = RestartPolicy(initial_delay=0.0, jitter=0.0)
         plan = Supervisor(
-            [Child("a", stubborn, restart=at_once), Child("b", work, restart=at_once)],
+            [Child("a", slow_to_stop, restart=AT_ONCE), Child("b", work, restart=AT_ONCE)],
             "one_for_all",
         )
-        pid = probe.do(gr.spawn_monitored, plan)
-        wait_for(lambda: children(probe, pid)["b"].state.value == "running")
-        pids = {key: info.pid for key, info in children(probe, pid).items()}
-        asked = probe.node.spawn(gr.call, pid, "terminate_child", "a")
-        wait_for(lambda: children(probe, pid)["a"].state.value == "stopping")
+        pid, pids, asked = stopping_a(probe, plan)
 
-        gr.send(str(pids["b"]), "end")
-        wait_for(lambda: str(pids["b"]) not in probe.node.processes)
-        gr.send(str(pids["a"]), "end")
+        gr.send(pids["b"], "end")
+        wait_for(lambda: pids["b"] not in probe.node.processes)
+        gr.send(pids["a"], "end")
         wait_for(lambda: asked not in probe.node.processes and started.count("b") == 2)
         settle(probe.node)
 
-        assert children(probe, pid)["a"].state.value == "stopped"
+        assert state(probe, pid, "a") == "stopped"
         assert started == ["a", "b", "b"]
         probe.do(gr.cancel, pid)
         assert_event(probe, kind="EXIT", pid=pid)
 
     def test_none_starts_once_the_supervisor_has_given_up(self, probe: Probe) -> None:
         started: list[str] = []
-        at_once = RestartPolicy(initial_delay=0.0, jitter=0.0)
         plan = Supervisor(
             [
-                Child("a", quiet, host="nowhere", restart=at_once),
+                Child("a", wait, host="nowhere", restart=AT_ONCE),
                 Child("b", started.append, args=("b",)),
             ],
             max_restarts=0,
@@ -188,47 +212,38 @@ class TestSupervisor:
     def test_a_child_comes_back_while_another_is_stopping(self, probe: Probe) -> None:
         started: list[str] = []
 
-        def stubborn() -> None:
-            gr.receive()
-            gr.receive("end")
-
         def work() -> None:
             started.append("b")
             if isinstance(gr.receive(), gr.Message):
                 gr.exit("boom")
 
-        at_once = RestartPolicy(initial_delay=0.0, jitter=0.0)
-        plan = Supervisor([Child("a", stubborn), Child("b", work, restart=at_once)])
-        pid = probe.do(gr.spawn_monitored, plan)
-        wait_for(lambda: children(probe, pid)["b"].state.value == "running")
-        pids = {key: str(info.pid) for key, info in children(probe, pid).items()}
-        asked = probe.node.spawn(gr.call, pid, "terminate_child", "a")
-        wait_for(lambda: children(probe, pid)["a"].state.value == "stopping")
+        plan = Supervisor([Child("a", stubborn), Child("b", work, restart=AT_ONCE)])
+        pid, pids, asked = stopping_a(probe, plan)
 
         gr.send(pids["b"], "end")
 
         wait_for(lambda: started == ["b", "b"])
-        assert children(probe, pid)["a"].state.value == "stopping"
+        assert state(probe, pid, "a") == "stopping"
         gr.send(pids["a"], "end")
         wait_for(lambda: asked not in probe.node.processes)
         probe.do(gr.cancel, pid)
         assert_event(probe, kind="EXIT", pid=pid)
 
     def test_the_ending_of_a_stranger_it_monitors_is_passed_over(self, probe: Probe) -> None:
-        plan = Supervisor([Child("a", quiet)])
+        plan = Supervisor([Child("a", wait)])
 
         def main() -> None:
             gr.monitor(stranger)
             plan()
 
-        stranger = probe.node.spawn(quiet)
+        stranger = probe.node.spawn(wait)
         pid = probe.do(gr.spawn_monitored, main)
-        wait_for(lambda: children(probe, pid)["a"].state.value == "running")
+        wait_for(lambda: state(probe, pid, "a") == "running")
 
         probe.node.terminate(stranger)
         wait_for(lambda: stranger not in probe.node.processes)
 
-        assert children(probe, pid)["a"].state.value == "running"
+        assert state(probe, pid, "a") == "running"
         probe.do(gr.cancel, pid)
         assert assert_event(probe, kind="EXIT", pid=pid).result.reason == "shutdown"
 
@@ -240,17 +255,16 @@ class TestSupervisor:
             if isinstance(gr.receive(), gr.Message):
                 gr.exit("boom")
 
-        at_once = RestartPolicy(initial_delay=0.0, jitter=0.0)
         plan = Supervisor(
             [
                 Child("a", started.append, args=("a",), restart="transient"),
-                Child("b", work, restart=at_once),
+                Child("b", work, restart=AT_ONCE),
             ],
             "one_for_all",
         )
         pid = probe.do(gr.spawn_monitored, plan)
-        wait_for(lambda: children(probe, pid)["b"].state.value == "running")
-        wait_for(lambda: children(probe, pid)["a"].state.value == "exited")
+        wait_for(lambda: state(probe, pid, "b") == "running")
+        wait_for(lambda: state(probe, pid, "a") == "exited")
 
         gr.send(str(children(probe, pid)["b"].pid), "end")
         wait_for(lambda: started.count("b") == 2)
@@ -281,4 +295,4 @@ def test_the_defaults_are_those_of_the_page() -> None:
     assert (policy.backoff_factor, policy.jitter) == (2.0, 0.1)
     assert (policy.max_attempts, policy.stable_threshold) == (0, 5.0)
     assert (plan.max_restarts, plan.window, plan.parallel) == (3, 5.0, False)
-    assert Child("a", quiet).policy.initial_delay == 0.1
+    assert Child("a", wait).policy.initial_delay == 0.1

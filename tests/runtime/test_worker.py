@@ -2,7 +2,7 @@
 
 import contextvars
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 
 import gevent
@@ -17,6 +17,8 @@ from greenrelay.testing import settle, wait_for
 @pytest.fixture(params=[True, False], ids=["recycled", "new each time"])
 def either_node(request: pytest.FixtureRequest) -> Iterator[gr.Node]:
     with gr.Node("test", recycle_workers=request.param) as node:
+        # The supervisor keeps the worker of the first: the next two have one in common.
+        node.run(number)
         yield node
 
 
@@ -84,7 +86,7 @@ def test_a_timeout_that_was_left_running_strikes_nobody_else(either_node: gr.Nod
     ends: list[str] = []
 
     def next_one() -> None:
-        gevent.sleep(0.03)
+        wait_for(lambda: not timeouts[0].pending)
         ends.append("unharmed")
 
     either_node.spawn(next_one)
@@ -98,14 +100,14 @@ def test_a_timeout_that_was_left_running_strikes_nobody_else(either_node: gr.Nod
 
 
 def test_a_kill_that_comes_late_strikes_nobody_else(either_node: gr.Node) -> None:
-    def leave_a_kill_behind() -> None:
-        gevent.get_hub().loop.run_callback(getcurrent().throw, gevent.GreenletExit)
+    kills: list[Callable[[type[BaseException]], object]] = []
+    either_node.run(lambda: kills.append(getcurrent().throw))
 
     def next_one() -> str:
+        gevent.get_hub().loop.run_callback(kills[0], gevent.GreenletExit)
+        # The hub calls back in order: the kill comes before this returns.
         gevent.sleep(0)
         return "unharmed"
-
-    either_node.run(leave_a_kill_behind)
 
     assert either_node.run(next_one) == "unharmed"
 
@@ -153,8 +155,6 @@ def test_a_burst_of_processes_all_run(either_node: gr.Node) -> None:
             gr.spawn(done.append, index)
 
     either_node.run(spawn_many)
-    with gevent.Timeout(5):
-        while len(done) < 2_000:
-            gevent.sleep(0)
+    wait_for(lambda: len(done) == 2_000)
 
     assert done == list(range(2_000))

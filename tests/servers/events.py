@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import abort
+from flask import abort, request
+from gevent.event import Event as Flag
 from werkzeug.wrappers import Response
 
 from greenrelay import Cancel, Message, link, receive, send, spawn
 from greenrelay.web import stream
 
 _running: set[str] = set()
+_ended = Flag()
 
 
 def job() -> None:
@@ -25,6 +27,7 @@ def job() -> None:
             pass
     finally:
         _running.discard(client)
+        _ended.set()
 
 
 def _is_over(event: object) -> bool:
@@ -63,7 +66,11 @@ def numbers() -> Response:
 
 
 def jobs() -> str:
-    """How many jobs run."""
+    """How many jobs run; with ``most`` it waits until there are no more than that."""
+    most = request.args.get("most", type=int)
+    while most is not None and len(_running) > most:
+        _ended.clear()
+        _ended.wait()
     return str(len(_running))
 
 

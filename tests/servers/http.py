@@ -32,9 +32,9 @@ class Answer:
 
 
 @contextmanager
-def connected(address: str) -> Iterator[HTTPConnection]:
+def connected(address: str, timeout: float = 20.0) -> Iterator[HTTPConnection]:
     """Connect to ``host:port``; the connection is kept alive until the end."""
-    connection = HTTPConnection(address, timeout=20)
+    connection = HTTPConnection(address, timeout=timeout)
     try:
         yield connection
     finally:

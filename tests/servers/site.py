@@ -77,6 +77,7 @@ def memory() -> str:
 def slow() -> str:
     """A view that goes on when the server has closed, and then needs processes."""
     print("slow has begun", flush=True)
+    # No server tells a view that it listens no more: it has to be tried.
     while not _is_closed():
         time.sleep(0.01)
     print("slow goes on", flush=True)

@@ -7,8 +7,7 @@ import signal
 import socket
 import ssl
 import struct
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -34,18 +33,14 @@ def listening(address: str, path: str = "/events/work", **options: object) -> It
         client.drop()
 
 
-def is_true_within(seconds: float, condition: Callable[[], bool]) -> bool:
-    """Ask again and again; False when the time is over."""
-    until = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > until:
-            return False
-        time.sleep(0.01)
-    return True
-
-
 def running_jobs(site: Site) -> int:
     return int(get(site.address, "/events/jobs").body)
+
+
+def wait_for_no_job(site: Site, seconds: float) -> None:
+    """Wait until no job runs; raises TimeoutError when the time is over."""
+    with connected(site.address, seconds) as connection:
+        assert ask(connection, "/events/jobs?most=0").body == "0"
 
 
 def test_events_come_from_the_target(site: Site) -> None:
@@ -84,7 +79,7 @@ def test_a_client_that_leaves_ends_its_job_within_a_second(site: Site, is_reset:
             client.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
         client.drop()
 
-        assert is_true_within(1, lambda: running_jobs(site) == 0)
+        wait_for_no_job(site, 1)
 
 
 def test_a_view_that_does_not_stream_answers_as_http(site: Site) -> None:
@@ -140,7 +135,7 @@ def test_clients_that_vanish_at_any_moment_leave_no_trace(site: Site) -> None:
             if number % 5:
                 sock.recv(1 if number % 7 else 65536)
 
-    assert is_true_within(10, lambda: running_jobs(site) == 0)
+    wait_for_no_job(site, 10)
 
 
 @pytest.mark.parametrize("kind", SERVERS)
@@ -173,7 +168,7 @@ def test_over_tls_a_client_that_leaves_ends_its_job_within_a_second(
             witness.event()
             with listening(address, tls=trusting) as client:
                 client.event()
-            assert is_true_within(1, lambda: _jobs_over_tls(address, trusting) == 1)
+            assert _jobs_over_tls(address, trusting, most=1) == 1
             server.signal(signal.SIGTERM)
             (last,) = witness.rest()
             assert last.json() == {"reason": "drain"}
@@ -181,13 +176,15 @@ def test_over_tls_a_client_that_leaves_ends_its_job_within_a_second(
         assert not server.trouble
 
 
-def _jobs_over_tls(address: str, trusting: ssl.SSLContext) -> int:
+def _jobs_over_tls(address: str, trusting: ssl.SSLContext, *, most: int) -> int:
+    """Wait until no more than ``most`` jobs run, for a second, and return how many do."""
     host, _, port = address.rpartition(":")
     with (
-        socket.create_connection((host, int(port)), 10) as plain,
+        socket.create_connection((host, int(port)), 1) as plain,
         trusting.wrap_socket(plain, server_hostname=host) as sock,
     ):
-        sock.sendall(b"GET /events/jobs HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+        head = f"GET /events/jobs?most={most} HTTP/1.1\r\nHost: localhost\r\n"
+        sock.sendall(f"{head}Connection: close\r\n\r\n".encode())
         answer = b""
         while data := sock.recv(65536):
             answer += data
@@ -206,5 +203,5 @@ def test_behind_nginx_events_come_at_once_and_a_departure_is_seen(
         with listening(address) as client:
             # It would be held back for its length if nginx buffered.
             assert client.event().name == "hello"
-        assert is_true_within(1, lambda: running_jobs(site) == 0)
+        wait_for_no_job(site, 1)
         assert not server.trouble

@@ -13,9 +13,8 @@ from flask import Flask, Response, request
 from gevent import socket
 
 from greenrelay import InvalidRelayCommand, inbox, process, spawn
-from greenrelay.http.state import state_of
-from greenrelay.web import GreenRelay, relay, websocket_relay
-from tests.serving import Refused, connected, http, serving
+from greenrelay.web import relay, websocket_relay
+from tests.serving import Refused, connected, http, relay_app, serving
 
 SPOOFED = {
     "X-Forwarded-For": "203.0.113.9",
@@ -37,10 +36,8 @@ def target() -> None:
 
 @pytest.fixture
 def app() -> Iterator[Flask]:
-    app = Flask(__name__)
-    GreenRelay(app)
-    yield app
-    state_of(app).node.shutdown(0.5)
+    with relay_app(__name__) as app:
+        yield app
 
 
 def raw(address: str, data: bytes) -> bytes:
@@ -215,6 +212,10 @@ def test_a_client_cannot_set_what_is_ours_in_the_environ(app: Flask) -> None:
         b"Content-Length: +3\r\n",
         b"Content-Length: 0x3\r\n",
         b"Content-Length : 3\r\n",
+        # Space to Python, and to nobody else.
+        b"Content-Length: 3\xa0\r\n",
+        # Whose it is is in doubt.
+        b"Host: other\r\n",
     ],
 )
 def test_a_request_whose_end_is_in_doubt_is_refused(

@@ -21,6 +21,7 @@ from greenrelay.extension import create_apps
 from greenrelay.http.state import state_of
 from greenrelay.transport.server import Server
 from greenrelay.web import GreenRelay
+from tests.probe import wait_for
 from tests.serving import stop_at_once
 
 MIB = 1024 * 1024
@@ -107,6 +108,7 @@ def test_a_body_that_comes_slowly_but_steadily_is_taken() -> None:
         sock.sendall(head("POST /count", "Content-Length: 10"))
         for _ in range(10):
             sock.sendall(b"x")
+            # All together are later than the timeout of a real socket, and no byte is.
             gevent.sleep(0.03)
 
         assert read_answer(sock).endswith(b"10 bytes")
@@ -138,7 +140,7 @@ def test_a_client_that_does_not_read_its_answer_is_cut_off(
         connected(address, receive_buffer=16_384) as sock,
     ):
         sock.sendall(head(f"GET {path}"))
-        gevent.sleep(0.5)
+        wait_for(lambda: f'"GET {path} HTTP/1.1"' in caplog.text)
 
         assert len(read_all(sock)) < 8 * MIB
     assert "Traceback" not in caplog.text + capsys.readouterr().err
@@ -153,7 +155,8 @@ def test_a_client_that_reads_slowly_but_steadily_gets_everything() -> None:
         count = 0
         while data := sock.recv(512 * 1024):
             count += len(data)
-            gevent.sleep(0.001)
+            # All together are later than the timeout of a real socket, and no piece is.
+            gevent.sleep(0.01)
 
         assert count > 8 * MIB
 

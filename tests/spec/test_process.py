@@ -9,23 +9,18 @@ import textwrap
 from collections.abc import Mapping
 from typing import Any
 
-import gevent
 import pytest
 from gevent.event import Event as Flag
 
 import greenrelay as gr
 from greenrelay.runtime.host import Host
-from tests.probe import Probe, assert_nothing, assert_receive, settle, wait_for
+from tests.probe import Probe, assert_nothing, assert_receive, settle, wait, wait_for, wait_for_ever
 
 # Entries and what they need. At the top, so that "module:callable" finds them.
 
 
 def add(one: int, other: int = 0) -> int:
     return one + other
-
-
-def wait() -> None:
-    gr.receive()
 
 
 def crash(text: str = "boom") -> None:
@@ -846,7 +841,7 @@ class TestEnding:
 
     def test_who_does_not_listen_is_killed_at_the_deadline(self, probe: Probe) -> None:
         """and killed at the deadline."""
-        child = probe.do(gr.spawn_monitored, gevent.sleep, 3600)
+        child = probe.do(gr.spawn_monitored, wait_for_ever)
 
         probe.do(gr.cancel, child, deadline="1ms")
 
@@ -870,7 +865,7 @@ class TestEnding:
             try:
                 while True:
                     try:
-                        gevent.sleep(3600)
+                        wait_for_ever()
                     except Exception:
                         continue
             finally:
@@ -966,7 +961,7 @@ class TestInfo:
     def test_info_shows_a_process(self, node: gr.Node, probe: Probe) -> None:
         """entry, host, state, age, inbox depth, high-water mark, links, monitors, names, groups,
         messages in and out, greenlet stack on request."""
-        child = probe.do(gr.spawn_linked_monitored, gevent.sleep, 3600, name="child")
+        child = probe.do(gr.spawn_linked_monitored, wait_for_ever, name="child")
         settle(node)
         gr.send(child, "topic")
 
@@ -974,7 +969,7 @@ class TestInfo:
 
         assert info is not None
         assert (info.pid, info.host, info.state) == (child, "processes", "running")
-        assert info.entry.endswith(":sleep")
+        assert info.entry.endswith(":wait_for_ever")
         assert (info.depth, info.high_water, info.messages_in, info.messages_out) == (1, 1, 1, 0)
         assert info.links == info.monitored_by == (probe.pid,)
         assert (info.names, info.monitors, info.groups) == (("child",), (), ())
@@ -1078,7 +1073,7 @@ class TestNode:
 
         def deaf() -> None:
             try:
-                gevent.sleep(3600)
+                wait_for_ever()
             except gr.ProcessExit as error:
                 seen.append(error.reason)
                 raise

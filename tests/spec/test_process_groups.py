@@ -4,16 +4,11 @@ from __future__ import annotations
 
 import threading
 
-import gevent
 import pytest
 
 import greenrelay as gr
 from greenrelay.runtime.host import Host
-from tests.probe import Probe, assert_nothing, assert_receive, settle, wait_for
-
-
-def wait() -> None:
-    gr.receive()
+from tests.probe import Probe, assert_nothing, assert_receive, settle, wait, wait_for, wait_for_ever
 
 
 def join_and_wait(group: str) -> None:
@@ -63,7 +58,7 @@ class TestMembership:
 
         def main() -> tuple[gr.Pid, ...]:
             child = gr.spawn_monitored(join_and_wait, "room")
-            gevent.sleep(0)
+            settle(node)
             assert gr.members("room") == (child,)
             gr.terminate(child)
             gr.events().receive()
@@ -135,7 +130,7 @@ class TestBroadcast:
         node.add_host(Host("small", inbox_limit=1))
         full = node.spawn(join_and_sleep, "room", host="small")
         gone = node.spawn(join_and_wait, "room")
-        gevent.sleep(0)
+        settle(node)
         with Probe(node) as probe:
             probe.do(gr.join, "room")
             gr.send(full, "first")
@@ -161,7 +156,7 @@ class TestBroadcast:
 
 def join_and_sleep(group: str) -> None:
     gr.join(group)
-    gevent.sleep(60)
+    wait_for_ever()
 
 
 class TestWatch:
@@ -170,7 +165,7 @@ class TestWatch:
 
         def main() -> list[object]:
             first = gr.spawn(join_and_wait, "room")
-            gevent.sleep(0)
+            settle(node)
             seen, channel = gr.watch("room")
             assert seen == (first,)
             second = gr.spawn(join_and_wait, "room")
@@ -224,7 +219,7 @@ class TestWatch:
 
         def main() -> object:
             child = gr.spawn_monitored(watcher)
-            gevent.sleep(0)
+            settle(node)
             gr.join("room")
             gr.cancel(child)
             event = gr.events().receive()
@@ -244,7 +239,7 @@ class TestWatch:
             seen, channel = gr.watch("room")
             known = list(seen)
             children = [gr.spawn_monitored(join_and_wait, "room") for _ in range(20)]
-            gevent.sleep(0.01)
+            settle(node)
             for child in children[::2]:
                 gr.send(child, "end")
             for _ in children[::2]:

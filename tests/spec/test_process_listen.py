@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import gevent
 import pytest
 
 import greenrelay as gr
@@ -60,7 +59,7 @@ class TestListen:
 
         def main() -> None:
             child = gr.spawn_monitored(reader)
-            gevent.sleep(0)
+            settle(node)
             gr.send(child, "a", 1)
             gr.send(child, "b", 2)
             event = gr.events().receive()
@@ -150,9 +149,8 @@ class TestListen:
 
         def main() -> None:
             child = gr.spawn_monitored(reader)
-            gevent.sleep(0)
             gr.spawn(sender, child)
-            gevent.sleep(0.001)
+            settle(node)
             gr.send(child, "go")
             event = gr.events().receive()
             assert isinstance(event, gr.Exit)
@@ -253,7 +251,7 @@ class TestUnlisten:
         def main() -> list[str]:
             gr.listen("b")
             gr.spawn_monitored(child, gr.pid())
-            gevent.sleep(0.01)
+            settle(node)
             put("a")
             gr.unlisten("b")
             return [name_of(each) for each in iter(look, None)]

@@ -17,11 +17,7 @@ from greenlet import greenlet
 
 import greenrelay as gr
 from greenrelay.runtime.host import Host
-from tests.probe import Probe, assert_receive, settle, wait_for
-
-
-def wait() -> None:
-    gr.receive()
+from tests.probe import Probe, assert_receive, settle, wait, wait_for
 
 
 def test_messages_of_one_sender_to_one_receiver_arrive_in_order_and_at_most_once(
@@ -226,6 +222,7 @@ def blocks_in_finally() -> None:
     try:
         gr.receive()
     finally:
+        # Longer than the grace of the node, and not so long that it counts as a leak.
         gevent.sleep(0.01)
 
 

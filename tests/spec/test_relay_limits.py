@@ -7,7 +7,7 @@ import pytest
 from flask import request
 from websockets.frames import Opcode
 
-from greenrelay import inbox, receive, spawn
+from greenrelay import inbox, process, receive, spawn
 from greenrelay.http.middleware.websocket_relay import RelayOptions
 from greenrelay.http.state import state_of
 from greenrelay.relay.slowness import SlowPolicy
@@ -161,6 +161,32 @@ def test_a_flood_of_pings_counts_as_messages_do() -> None:
         client._flush()
 
         assert client.wait_closed() == (1008, "rate limit")
+
+
+def test_what_was_read_before_a_connection_is_terminated_counts_too() -> None:
+    rate = 50
+    got: list[str] = []
+
+    def target() -> None:
+        for message in inbox():
+            payload: Any = message.payload
+            if message.topic == "ws.message":
+                got.append(payload["data"])
+                process.terminate(payload["client_pid"])
+            elif message.topic == "ws.leave":
+                return
+
+    with relaying(lambda b: relay(spawn(target)), rate_messages=rate) as bench:
+        with bench.connect() as client:
+            wait_for(bench.connections)
+            connection = bench.connections()[0]
+            for number in range(20 * rate):
+                client.protocol.send_text(str(number).encode())
+            client._flush()
+            bench.wait_gone(connection.session.target_pid)
+
+        # The rate itself, and what came back of it meanwhile.
+        assert rate <= len(got) < 2 * rate
 
 
 def test_the_pings_of_one_read_are_answered_each() -> None:

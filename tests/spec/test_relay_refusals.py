@@ -200,20 +200,24 @@ def test_a_target_that_ends_before_the_answer_is_503() -> None:
 
 
 def test_a_target_that_was_told_to_end_is_gone() -> None:
+    begun, go_on = Flag(), Flag()
+
     def refuses_to_end() -> None:
         try:
+            begun.set()
             process.receive()
         finally:
-            gevent.sleep(0.1)
+            go_on.wait(5)
 
     def view(bench: Bench) -> Any:
         pid = spawn(refuses_to_end)
-        gevent.sleep(0)
+        begun.wait(5)
         process.terminate(pid)
         return relay(pid)
 
     with relaying(view) as bench:
         assert json.loads(bench.refusal().body) == {"error": "target_gone"}
+        go_on.set()
 
 
 def test_beyond_the_cap_is_503_with_retry_after(caplog: pytest.LogCaptureFixture) -> None:
@@ -326,7 +330,8 @@ def test_the_target_of_a_client_that_left_is_cancelled() -> None:
         with socket.create_connection((host, int(port))) as sock:
             sock.sendall(f"GET /ws HTTP/1.1\r\n{head}\r\n".encode())
             wait_for(lambda: spawned)
-        gevent.sleep(0)
+            # A close may wait for the hub, and the view is to find the client gone.
+            sock.shutdown(socket.SHUT_RDWR)
         go_on.set()
 
         bench.wait_gone(spawned[0])

@@ -6,16 +6,9 @@ import pytest
 from greenrelay import InboxFull, process
 from greenrelay.web import relay
 from tests.probe import Probe, assert_receive, settle, wait_for
-from tests.relaying import Bench, relaying
+from tests.relayed import COUNT
+from tests.relaying import relaying
 from tests.serving import WebSocketClient
-
-PAD = "x" * 100_000
-COUNT = 200
-
-
-def send_numbers(bench: Bench, client_pid: str) -> list[bool]:
-    """Send COUNT large numbered messages to a client that does not read."""
-    return [bench.node.send(client_pid, "ws.send", f"{n} {PAD}") for n in range(COUNT)]
 
 
 def numbers(client: WebSocketClient) -> list[int]:
@@ -35,7 +28,7 @@ def test_frames_are_dropped_and_the_connection_lives(
     with relaying(slow_policy=policy, queue_messages=4) as bench, bench.connect() as client:
         connection = bench.connection(bench.joined())
 
-        assert send_numbers(bench, connection.pid) == [True] * COUNT
+        assert bench.send_numbers(connection.pid) == [True] * COUNT
 
         assert connection.depth() == 4
         assert connection.socket.queued_bytes <= 4 * 100_200
@@ -64,7 +57,7 @@ def test_what_was_dropped_does_not_count_as_sent() -> None:
         client_pid = bench.joined()
         watcher.do(process.monitor, client_pid)
         connection = bench.connection(client_pid)
-        send_numbers(bench, client_pid)
+        bench.send_numbers(client_pid)
         reading = gevent.spawn(numbers, client)
         wait_for(lambda: not connection.depth())
         bench.node.send(client_pid, "ws.send", "end")
@@ -85,7 +78,7 @@ def test_a_process_that_sends_waits_until_there_is_room() -> None:
     ):
         slow_pid, quick_pid = bench.joined(), bench.joined()
         connection = bench.connection(slow_pid)
-        sending = gevent.spawn(other.do, send_all, slow_pid)
+        sending = gevent.spawn(other.do, bench.send_all, slow_pid)
         wait_for(lambda: connection.depth() == 4)
         settle(bench.node)
 
@@ -97,11 +90,6 @@ def test_a_process_that_sends_waits_until_there_is_room() -> None:
         assert sending.get(timeout=5) == [True] * (COUNT + 1)
 
 
-def send_all(client_pid: str) -> list[bool]:
-    sent = [process.send(client_pid, "ws.send", f"{n} {PAD}") for n in range(COUNT)]
-    return [*sent, process.send(client_pid, "ws.send", "end")]
-
-
 def test_two_processes_that_wait_for_one_client_both_get_through() -> None:
     with (
         relaying(slow_policy="block 10s", queue_messages=2) as bench,
@@ -110,7 +98,7 @@ def test_two_processes_that_wait_for_one_client_both_get_through() -> None:
         bench.connect() as client,
     ):
         client_pid = bench.joined()
-        both = [gevent.spawn(each.do, send_all, client_pid) for each in (one, other)]
+        both = [gevent.spawn(each.do, bench.send_all, client_pid) for each in (one, other)]
         wait_for(lambda: bench.connection(client_pid).depth() == 2)
 
         found = [*numbers(client), *numbers(client)]
@@ -123,7 +111,7 @@ def test_a_client_that_makes_no_room_in_time_is_closed_with_4008() -> None:
     with relaying(slow_policy="block 50ms", queue_messages=2) as bench, bench.connect() as client:
         client_pid = bench.joined()
 
-        sent = bench.target.do(send_all, client_pid)
+        sent = bench.target.do(bench.send_all, client_pid)
 
         assert sent[0]
         assert not sent[-1]
@@ -134,7 +122,7 @@ def test_a_sender_whose_client_leaves_goes_on() -> None:
     with relaying(slow_policy="block 10s", queue_messages=2) as bench, bench.connect() as client:
         client_pid = bench.joined()
         with Probe(bench.node) as sender:
-            sending = gevent.spawn(sender.do, send_all, client_pid)
+            sending = gevent.spawn(sender.do, bench.send_all, client_pid)
             wait_for(lambda: bench.connection(client_pid).depth() == 2)
             client.drop()
 
@@ -144,7 +132,7 @@ def test_a_sender_whose_client_leaves_goes_on() -> None:
 def test_a_sender_that_is_told_to_end_does() -> None:
     with relaying(slow_policy="block 10s", queue_messages=2) as bench, bench.connect() as client:
         client_pid = bench.joined()
-        sender = bench.node.spawn(send_all, client_pid)
+        sender = bench.node.spawn(bench.send_all, client_pid)
         wait_for(lambda: bench.connection(client_pid).depth() == 2)
         settle(bench.node)
 
@@ -158,7 +146,7 @@ def test_who_is_no_process_cannot_wait_and_is_told_so() -> None:
     with relaying(slow_policy="block 10s", queue_messages=2) as bench, bench.connect() as client:
         connection = bench.connection(bench.joined())
         with pytest.raises(InboxFull):
-            send_numbers(bench, connection.pid)
+            bench.send_numbers(connection.pid)
 
         assert connection.is_open
         assert connection.depth() == 2
@@ -188,7 +176,7 @@ def test_a_client_whose_target_is_another_slow_client_is_read_no_more() -> None:
 
             talking = gevent.spawn(talk)
             wait_for(lambda: target.depth() == 2)
-            wait_for(lambda: is_settled(sent))
+            wait_for(lambda: bench.has_stopped(sent))
 
             assert len(sent) < COUNT * 5
             assert target.is_open
@@ -197,10 +185,3 @@ def test_a_client_whose_target_is_another_slow_client_is_read_no_more() -> None:
             for number in range(COUNT * 5):
                 assert slow.recv_json()["data"]["data"].split()[0] == str(number)
             talking.join(5)
-
-
-def is_settled(values: list[int]) -> bool:
-    before = len(values)
-    for _ in range(50):
-        gevent.sleep(0)
-    return before == len(values)

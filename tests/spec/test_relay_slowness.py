@@ -145,7 +145,7 @@ def test_a_target_that_does_not_keep_up_slows_its_client_and_loses_nothing(overf
             held = len(sent)
             settle(bench.node)
             # TCP takes a few more into its buffers, then the client is held back as well.
-            wait_for(lambda: is_settled(sent))
+            wait_for(lambda: bench.has_stopped(sent))
             assert held <= len(sent) < count
             assert read_ahead(connection) < 2 * READ_AHEAD
             go_on.set()
@@ -163,13 +163,6 @@ def is_held_back(connection: Connection) -> bool:
 
 def read_ahead(connection: Connection) -> int:
     return 0 if connection.backlog is None else len(connection.backlog)
-
-
-def is_settled(values: list[int]) -> bool:
-    before = len(values)
-    for _ in range(50):
-        gevent.sleep(0)
-    return before == len(values)
 
 
 def test_pings_are_still_answered_while_the_target_is_slow() -> None:

@@ -1,11 +1,12 @@
 """WebSocket Relay: "Transfer", and ``ws.control``."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import gevent
-import gevent.event
 import pytest
+from gevent.event import Event as Flag
 
 from greenrelay import InvalidRelayCommand, inbox, process, spawn
 from greenrelay.core.message import Message
@@ -172,11 +173,13 @@ def test_a_new_target_that_is_dead_changes_nothing(target: str) -> None:
 
 
 def test_a_new_target_that_was_told_to_end_is_dead() -> None:
+    go_on = Flag()
+
     def stays() -> None:
         try:
             process.receive()
         finally:
-            gevent.sleep(0.1)
+            go_on.wait(5)
 
     with relaying() as bench, bench.connect():
         client_pid = bench.joined()
@@ -187,6 +190,7 @@ def test_a_new_target_that_was_told_to_end_is_dead() -> None:
 
         assert control(bench, client_pid, target_pid=dying).topic == "ws.control.failed"
         assert_nothing(bench.target)
+        go_on.set()
 
 
 def test_text_that_is_no_pid_is_an_error_at_the_sender() -> None:
@@ -288,7 +292,7 @@ def test_a_transfer_with_a_full_old_inbox_loses_nothing(overflow: str) -> None:
     none is lost, doubled or overtaken"""
     count = 200
     got: dict[str, list[tuple[str, Any]]] = {"old": [], "new": []}
-    gates = {"old": gevent.event.Event(), "new": gevent.event.Event()}
+    gates = {"old": Flag(), "new": gevent.event.Event()}
 
     def target(name: str) -> None:
         gates[name].wait(5)
@@ -336,6 +340,7 @@ class Sink:
             assert isinstance(message.payload, dict)
             self.got.append((message.topic, message.payload.get("data")))
             if self._is_slow and len(self.got) % 7 == 0:
+                # It is slow for letting the others run first; there is nothing it waits for.
                 gevent.sleep(0)
 
     def attachments(self) -> list[list[int]]:
@@ -364,10 +369,9 @@ def test_10_000_messages_across_100_transfers_arrive_once_and_in_order(limit: in
     sinks = [Sink(is_slow=number % 2 == 0) for number in range(5)]
     pids: list[Pid] = []
 
-    def transfer(client_pid: str, has_read: Callable[[], int]) -> None:
+    def transfer(client_pid: str, is_read: Callable[[int], bool]) -> None:
         for number in range(1, transfers + 1):
-            while has_read() < number * count // (transfers + 1):
-                gevent.sleep(0)
+            wait_for(partial(is_read, number * count // (transfers + 1)))
             process.send(client_pid, "ws.control", {"target_pid": pids[number % len(pids)]})
             assert process.receive(timeout=5).topic == "ws.control.done"  # type: ignore[union-attr]
 
@@ -378,11 +382,12 @@ def test_10_000_messages_across_100_transfers_arrive_once_and_in_order(limit: in
             wait_for(bench.connections)
             connection = bench.connections()[0]
             mover = bench.node.spawn(
-                transfer, connection.pid, lambda: connection.session.message_count
+                transfer, connection.pid, lambda count: connection.session.message_count >= count
             )
             for number in range(count):
                 client.send(str(number))
                 if number % 50 == 0:
+                    # The server is to read and move while more comes, whatever it has done by then.
                     gevent.sleep(0)
             bench.wait_gone(mover)
             client.close()

@@ -252,6 +252,8 @@ def test_a_cap_counts_by_address_or_user(kind: str, caplog: pytest.LogCaptureFix
         for spawned in view.pids[1:]:
             bench.wait_gone(spawned)
         assert view.pids[0] in bench.node.processes
+        # Its place in the count of all was given back.
+        assert len(state_of(bench.app).streams.places) == 1
 
 
 def test_streams_take_no_place_of_websockets() -> None:

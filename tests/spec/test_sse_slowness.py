@@ -10,15 +10,8 @@ import pytest
 
 from greenrelay import InboxFull, process
 from tests.probe import Probe, assert_event, assert_receive, settle, wait_for
-from tests.streaming import Bench, Event, EventClient, streaming
-
-PAD = "x" * 100_000
-COUNT = 200
-
-
-def send_numbers(bench: Bench, stream_pid: str) -> list[bool]:
-    """Send COUNT large numbered events to a client that does not read."""
-    return [bench.node.send(stream_pid, "sse.message", f"{n} {PAD}") for n in range(COUNT)]
+from tests.relayed import COUNT, PAD
+from tests.streaming import Event, EventClient, streaming
 
 
 def numbers(client: EventClient) -> list[int]:
@@ -41,7 +34,7 @@ def test_a_client_that_does_not_read_costs_its_own_queue_and_nothing_else() -> N
         slow_pid, quick_pid = bench.joined(), bench.joined()
         watcher.do(process.monitor, slow_pid)
 
-        sent = send_numbers(bench, slow_pid)
+        sent = bench.send_numbers(slow_pid)
         bench.node.send(quick_pid, "sse.message", "prompt")
 
         assert sent[0]
@@ -78,7 +71,7 @@ def test_queue_messages_bounds_what_waits() -> None:
 def test_a_close_comes_after_all_that_was_sent_before() -> None:
     with streaming(queue_bytes="100MiB") as bench, bench.listen() as client:
         stream = bench.stream(bench.joined())
-        send_numbers(bench, stream.pid)
+        bench.send_numbers(stream.pid)
         assert stream.depth()
         bench.node.send(stream.pid, "sse.close", "enough")
         settle(bench.node)
@@ -97,7 +90,7 @@ def test_a_close_comes_after_all_that_was_sent_before() -> None:
 def test_a_client_that_leaves_while_its_stream_closes_has_not_read_to_the_end() -> None:
     with streaming(queue_bytes="100MiB") as bench, bench.listen() as client:
         stream = bench.stream(bench.joined())
-        send_numbers(bench, stream.pid)
+        bench.send_numbers(stream.pid)
         bench.node.send(stream.pid, "sse.close", "enough")
 
         client.drop()
@@ -108,7 +101,7 @@ def test_a_client_that_leaves_while_its_stream_closes_has_not_read_to_the_end() 
 def test_a_client_that_does_not_read_to_the_end_is_dropped() -> None:
     with streaming(queue_bytes="100MiB", drain_period="50ms") as bench, bench.listen():
         stream = bench.stream(bench.joined())
-        send_numbers(bench, stream.pid)
+        bench.send_numbers(stream.pid)
         stream.close("enough")
 
         stream.abandon()
@@ -124,7 +117,7 @@ def test_events_are_dropped_and_the_stream_lives(
     with streaming(slow_policy=policy, queue_messages=4) as bench, bench.listen() as client:
         stream = bench.stream(bench.joined())
 
-        assert send_numbers(bench, stream.pid) == [True] * COUNT
+        assert bench.send_numbers(stream.pid) == [True] * COUNT
 
         assert stream.depth() == 4
         reading = gevent.spawn(numbers, client)
@@ -150,22 +143,19 @@ def test_numbers_grow_whoever_had_to_wait() -> None:
         bench.listen() as client,
     ):
         stream_pid = bench.joined()
-        both = [gevent.spawn(each.do, send_all, stream_pid) for each in (one, other)]
+        both = [gevent.spawn(each.do, bench.send_all, stream_pid) for each in (one, other)]
         wait_for(lambda: bench.stream(stream_pid).depth() == 2)
 
-        ids = [int(client.event().last_event_id) for _ in range(2 * COUNT)]
+        count = 2 * (COUNT + 1)
+        ids = [int(client.event().last_event_id) for _ in range(count)]
 
-        assert ids == list(range(1, 2 * COUNT + 1))
+        assert ids == list(range(1, count + 1))
         assert [all(each.get(timeout=5)) for each in both] == [True, True]
-
-
-def send_all(stream_pid: str) -> list[bool]:
-    return [process.send(stream_pid, "sse.message", f"{n} {PAD}") for n in range(COUNT)]
 
 
 def test_a_client_that_makes_no_room_in_time_is_let_go() -> None:
     with streaming(slow_policy="block 50ms", queue_messages=2) as bench, bench.listen():
-        sent = bench.target.do(send_all, bench.joined())
+        sent = bench.target.do(bench.send_all, bench.joined())
 
         assert sent[0]
         assert not sent[-1]
@@ -175,7 +165,7 @@ def test_who_is_no_process_cannot_wait_and_is_told_so() -> None:
     with streaming(slow_policy="block 10s", queue_messages=2) as bench, bench.listen():
         stream = bench.stream(bench.joined())
         with pytest.raises(InboxFull):
-            send_numbers(bench, stream.pid)
+            bench.send_numbers(stream.pid)
 
         assert stream.is_open
 
@@ -186,7 +176,7 @@ def test_a_comment_that_finds_no_room_is_left_out_where_events_may_be() -> None:
         bench.listen() as client,
     ):
         stream = bench.stream(bench.joined())
-        send_numbers(bench, stream.pid)
+        bench.send_numbers(stream.pid)
         before = stream.clock.deadline
         wait_for(lambda: stream.clock.deadline != before)
         assert stream.is_open
@@ -215,7 +205,7 @@ def test_a_client_that_takes_nothing_for_too_long_is_given_up() -> None:
     with streaming(**options, queue_bytes="100MiB") as bench, bench.listen():
         stream_pid = bench.joined()
         # A window that stays shut is the nearest to a cable that is cut.
-        send_numbers(bench, stream_pid)
+        bench.send_numbers(stream_pid)
 
         leave = assert_receive(bench.target, topic="sse.leave", timeout=30).payload
         assert leave["reason"].startswith("connection lost: ")

@@ -296,6 +296,7 @@ def test_a_busy_stream_ends_all_the_same_at_the_hard_timeout() -> None:
     """``hard_timeout``"""
 
     def chatter(client_pid: str) -> None:
+        # More often than the idle timeout of a socket that has only real time.
         while send(client_pid, "sse.message", "x"):
             gevent.sleep(0.005)
 

@@ -182,7 +182,8 @@ def test_what_was_read_before_a_connection_is_terminated_counts_too() -> None:
             connection = bench.connections()[0]
             for number in range(20 * rate):
                 client.protocol.send_text(str(number).encode())
-            client._flush()
+            # In one piece, so that the server has read all of it when the target ends it.
+            client.sock.sendall(b"".join(client.protocol.data_to_send()))
             bench.wait_gone(connection.session.target_pid)
 
         # The rate itself, and what came back of it meanwhile.

@@ -25,7 +25,7 @@ from greenrelay.core.pid import Pid
 from greenrelay.core.restart import RestartPolicy
 from greenrelay.core.strategy import Child, ChildState
 from greenrelay.errors import ConfigError, UnknownEntry
-from greenrelay.http.registry import SPECS
+from greenrelay.http.registry import known_middleware, middleware_specs
 from greenrelay.http.router import blueprint_problems, mount_router
 from greenrelay.http.state import AppState
 from greenrelay.runtime.entry import import_callable
@@ -79,11 +79,12 @@ def read(source: Source, settings: Iterable[str] = ()) -> Configuration:
     """
     for folder in dict.fromkeys([*_folders(source), Path.cwd()]):
         _import_from(folder)
-    found = draft(source, middleware=SPECS, settings=settings)
-    if found.problems or found.refusals:
+    problems: list[Problem] = []
+    found = draft(source, middleware=middleware_specs(problems), settings=settings)
+    if found.problems or found.refusals or problems:
         told_already = {(each.mark, each.field) for each in found.problems}
-        more = import_problems(found.configuration, found.declared)
-        found.check(each for each in more if (each.mark, each.field) not in told_already)
+        problems += import_problems(found.configuration, found.declared)
+        found.check(each for each in problems if (each.mark, each.field) not in told_already)
     return found.configuration
 
 
@@ -199,13 +200,15 @@ def declare(node: Node, configuration: Configuration) -> None:
 
 def mount(app: Flask, configuration: Configuration) -> None:
     """Mount every router with its endpoints."""
+    # What is wrong with plug-ins was told when the configuration was read.
+    middleware = known_middleware([])
     for router in configuration.routers:
         endpoints = [
             (endpoint, configuration.import_path(endpoint.func))
             for endpoint in configuration.endpoints
             if endpoint.router == router.id
         ]
-        mount_router(app, router, endpoints)
+        mount_router(app, router, endpoints, middleware)
 
 
 def children(configuration: Configuration) -> list[Child]:

@@ -16,6 +16,7 @@ from greenrelay.boot import apply, check, parts, read
 from greenrelay.config.resolve import Configuration
 from greenrelay.errors import ConfigError
 from greenrelay.http.middleware.websocket_relay import MARK
+from greenrelay.http.prematch import stand_around
 from greenrelay.http.relay_response import Acceptance
 from greenrelay.http.request import Gate
 from greenrelay.http.scope import note_failure
@@ -99,6 +100,7 @@ class GreenRelay:
 
         gate: Any = Gate(app.wsgi_app, state, open_connection, find_rule)
         got_request_exception.connect(note_failure, app)
+        stand_around(app)
         app.wsgi_app = gate  # type: ignore[method-assign]
 
 

@@ -14,7 +14,7 @@ from greenrelay.cli.files import read_or_fail, reads_files, table
 from greenrelay.config.effective import Setting
 from greenrelay.config.effective import settings as settings_of
 from greenrelay.config.entries import Entry
-from greenrelay.http.registry import SPECS
+from greenrelay.http.registry import middleware_specs
 
 
 @click.command()
@@ -26,7 +26,8 @@ def config(files: Sequence[str], settings: Sequence[str], as_json: bool) -> None
     status: 0, or 2 with every problem of the configuration.
     """
     configuration = read_or_fail(files, settings)
-    found = [(entry, settings_of(entry, SPECS)) for entry in configuration.all]
+    specs = middleware_specs([])
+    found = [(entry, settings_of(entry, specs)) for entry in configuration.all]
     if as_json:
         click.echo(json.dumps([_facts(*each) for each in found], indent=2, ensure_ascii=False))
     else:

@@ -13,7 +13,7 @@ from greenrelay.cli.files import fail
 from greenrelay.config.mark import Problem, told
 from greenrelay.config.plugin import known_kinds
 from greenrelay.config.schema import schema as schema_of
-from greenrelay.http.registry import SPECS
+from greenrelay.http.registry import middleware_specs
 
 
 @click.command()
@@ -24,7 +24,7 @@ def schema() -> None:
     first line such as "# yaml-language-server: $schema=greenrelay.schema.json".
     """
     problems: list[Problem] = []
-    kinds = known_kinds(problems)
+    kinds, specs = known_kinds(problems), middleware_specs(problems)
     if problems:
         fail("\n".join(told(problems)))
-    click.echo(json.dumps(schema_of(kinds, SPECS), indent=2))
+    click.echo(json.dumps(schema_of(kinds, specs), indent=2))

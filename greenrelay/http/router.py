@@ -6,7 +6,7 @@ rules. A hand-written blueprint named by a router gets the router's prefix and m
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from flask import Blueprint, Flask
@@ -14,7 +14,8 @@ from flask import Blueprint, Flask
 from greenrelay.config.entries import HttpEndpoint, HttpRouter
 from greenrelay.errors import UnknownEntry
 from greenrelay.http.pattern import flask_path
-from greenrelay.http.registry import post_middleware
+from greenrelay.http.prematch import prematch_of
+from greenrelay.http.registry import Middleware
 from greenrelay.runtime.entry import import_callable, import_object
 
 View = Callable[..., Any]
@@ -24,13 +25,15 @@ def mount_router(
     app: Flask,
     router: HttpRouter,
     endpoints: Iterable[tuple[HttpEndpoint, str]],
+    middleware: Mapping[str, Middleware],
 ) -> None:
     """Register a router with ``app``; each endpoint comes with the import path of its view.
 
-    Raises UnknownEntry when a view cannot be imported.
+    ``middleware`` is all that is registered. Raises UnknownEntry when a view cannot be imported.
     """
+    before = set(app.view_functions)
     name = router.id.replace(":", "_").replace(".", "_")
-    wrap = _wrapper(router)
+    wrap = _wrapper(router, middleware)
     blueprint = Blueprint(name, app.import_name)
     for endpoint, path in endpoints:
         view = wrap(import_callable(path, endpoint.func))
@@ -44,6 +47,9 @@ def mount_router(
     app.register_blueprint(blueprint, url_prefix=prefix)
     if router.blueprint is not None:
         _mount_blueprint(app, router, prefix, wrap)
+    if router.middleware:
+        wraps = _wraps(router, router.middleware, middleware)
+        prematch_of(app).add(router.prefix, set(app.view_functions) - before, wraps)
 
 
 def blueprint_problems(app: Flask, routers: Iterable[HttpRouter]) -> list[str]:
@@ -83,16 +89,19 @@ def _mount_blueprint(
         app.view_functions[name] = wrap(app.view_functions[name])
 
 
-def _wrapper(router: HttpRouter) -> Callable[[View], View]:
-    factories = [
-        (post_middleware(name), router.middleware_options.get(name))
-        for name in router.post_middleware
-    ]
+def _wraps(
+    router: HttpRouter, names: Iterable[str], middleware: Mapping[str, Middleware]
+) -> list[Callable[[View], View]]:
+    return [middleware[name].factory(router.middleware_options.get(name)) for name in names]
+
+
+def _wrapper(router: HttpRouter, middleware: Mapping[str, Middleware]) -> Callable[[View], View]:
+    wraps = _wraps(router, router.post_middleware, middleware)
 
     def wrap(view: View) -> View:
         # The first listed is the outermost.
-        for factory, options in reversed(factories):
-            view = factory(options)(view)
+        for each in reversed(wraps):
+            view = each(view)
         return view
 
     return wrap

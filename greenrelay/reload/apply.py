@@ -15,7 +15,7 @@ from flask import Flask
 from greenrelay.boot import APPLIED, Applied, declare, parts, read
 from greenrelay.config.resolve import Configuration
 from greenrelay.errors import ConfigError, GreenRelayError
-from greenrelay.http.registry import SPECS
+from greenrelay.http.registry import middleware_specs
 from greenrelay.http.state import state_of
 from greenrelay.reload.changes import Changes, changes
 from greenrelay.reload.routes import exchange, spare_app
@@ -58,7 +58,7 @@ def _reload(
     pairs: Sequence[tuple[Flask, Applied]], new: Configuration, *, is_split: bool
 ) -> Changes:
     old = pairs[0][1].configuration
-    found = changes(old, new, SPECS)
+    found = changes(old, new, middleware_specs([]))
     given = _divided(pairs, new) if is_split else [(*pairs[0], new)]
     # Whatever can go wrong does so before anything is changed.
     spares = [(*each, spare_app(*each)) for each in given] if found.are_for_routes else []

@@ -18,6 +18,8 @@ from werkzeug.routing import Map, Rule
 
 from greenrelay.boot import Applied, check, mount
 from greenrelay.config.resolve import Configuration
+from greenrelay.http.prematch import EXTENSION as PREMATCH
+from greenrelay.http.prematch import prematch_of
 
 _FUNCTIONS = (
     "before_request_funcs",
@@ -59,6 +61,7 @@ def exchange(app: Flask, applied: Applied, spare: Flask) -> None:
     _exchange_handlers(app.error_handler_spec, spare.error_handler_spec, mounted)
     app.blueprints = own | {name: spare.blueprints[name] for name in mounted}
     app.url_map = rules
+    app.extensions[PREMATCH] = prematch_of(spare)
     applied.blueprints, applied.views = mounted, frozenset(spare.view_functions)
 
 

@@ -1,4 +1,4 @@
-"""Source: Configuration, the item "Kinds": "whatever a plug-in registers"."""
+"""Source: Configuration, the item "Kinds" ("whatever a plug-in registers"); HTTP, "Middleware"."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from typing import ClassVar
 from greenrelay.config.entries import Entry
 from greenrelay.config.options import option
 from greenrelay.config.read import integer_from
+from greenrelay.web import Middleware
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Queue(Entry):
@@ -32,6 +33,26 @@ class Queue(Entry):
 
 class Plain(Entry):
     kind = "acme.plain"
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    word: str = option("acme.word", str, "hello")
+
+def audit(options):
+    def wrap(handler):
+        def handle():
+            response = handler()
+            response.headers["X-Acme"] = options.word
+            return response
+        return handle
+    return wrap
+
+AUDIT = Middleware(audit, "pre", Options)
+"""
+SITE = """
+- {name: gateway, kind: http.service, addr: ":0"}
+- {name: api, kind: http.router, meta.server: gateway, middleware: [acme.audit],
+   options: {acme.word: good day}}
 """
 Install = Callable[[str], str]
 
@@ -120,3 +141,42 @@ def test_a_plug_in_that_cannot_be_used_is_a_problem(
 
 def test_no_plug_in_is_known_where_none_is_installed() -> None:
     assert "acme.queue" not in known_kinds([])
+
+
+def test_a_plug_in_brings_a_middleware_with_typed_options(install: Install) -> None:
+    install("[greenrelay.middleware]\nacme.audit = MODULE:AUDIT\n")
+
+    app = create_app(SITE)
+
+    assert app.test_client().get("/").headers["X-Acme"] == "good day"
+
+
+def test_options_of_a_middleware_of_a_plug_in_are_checked(install: Install) -> None:
+    install("[greenrelay.middleware]\nacme.audit = MODULE:AUDIT\n")
+
+    with pytest.raises(ConfigError) as caught:
+        create_app(SITE.replace("acme.word", "acme.wrd"))
+
+    (problem,) = caught.value.problems
+    assert 'options.acme.wrd: unknown option; did you mean "acme.word"?' in problem
+
+
+@pytest.mark.parametrize(
+    ("point", "problem"),
+    [
+        ("acme.audit = MODULE:audit", "it must be a Middleware"),
+        ("websocket_relay = MODULE:AUDIT", "websocket_relay is taken by another middleware"),
+        ("acme.audit = MODULE:Nobody", "cannot be loaded: AttributeError: "),
+    ],
+)
+def test_a_middleware_of_a_plug_in_that_cannot_be_used_is_a_problem(
+    install: Install, point: str, problem: str
+) -> None:
+    install(f"[greenrelay.middleware]\n{point}\n")
+
+    with pytest.raises(ConfigError) as caught:
+        create_app("- {name: gateway, kind: http.service, addr: ':0'}\n")
+
+    (found,) = caught.value.problems
+    assert found.startswith(f"plug-in {point.partition(' ')[0]} of acme: ")
+    assert problem in found

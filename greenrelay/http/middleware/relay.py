@@ -15,10 +15,9 @@ from flask import current_app, make_response, request
 from greenlet import getcurrent
 from werkzeug.wrappers import Response
 
-from greenrelay.config.mark import Problem
-from greenrelay.config.options import read_options
 from greenrelay.core.pid import Pid
-from greenrelay.errors import ConfigError, InvalidRelayCommand, UnsupportedServer
+from greenrelay.errors import InvalidRelayCommand, UnsupportedServer
+from greenrelay.http.middleware.decorator import keyword_options
 from greenrelay.http.relay_response import RETRY_AFTER, cancel_orphan, find_target, refuse
 from greenrelay.http.scope import RequestScope
 from greenrelay.http.state import state_of
@@ -49,13 +48,7 @@ class Relay:
         self, cls: type[Options], view: Sequence[object], given: Mapping[str, object]
     ) -> Options:
         """Return the options of a decorator; raises ConfigError, and TypeError for a ``view``."""
-        if view:
-            raise TypeError(f"{self.name} is called with its options: @{self.name}()")
-        named = {f"{self.prefix}.{key.replace('_', '.')}": value for key, value in given.items()}
-        found, problems = read_options(cls, named)
-        if problems or found is None:
-            raise ConfigError([f"{self.name}: {_shown(problem)}" for problem in problems])
-        return found
+        return keyword_options(self.name, self.prefix, cls, view, given)
 
     def command_in(self, response: Response) -> str | None:
         """Take the header out of a response; None where it asks for nothing, or is no success."""
@@ -162,7 +155,3 @@ def cancel_children() -> None:
     """Cancel all orphans of this request."""
     for child in tuple(request_scope().children):
         cancel_if_orphan(child)
-
-
-def _shown(problem: Problem) -> str:
-    return f"{problem.field}: {problem.text}" if problem.field else problem.text

@@ -99,7 +99,13 @@ class _StageReader:
         try:
             return spec.options(**fields)
         except ValueError as error:
-            self._report(self._options_key, f"{spec.name}: {error}")
+            # A rule between options; where its text begins with the name of one, it is that one's.
+            text = str(error)
+            name = next((each for each in given if text.startswith(f"{each} ")), "")
+            if name:
+                self._report(f"{self._options_key}.{name}", text.removeprefix(f"{name} "))
+            else:
+                self._report(self._options_key, f"{spec.name}: {text}")
             return None
 
     def _refuse_unknown(

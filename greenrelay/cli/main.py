@@ -14,9 +14,19 @@ import click  # noqa: E402 - nothing may be imported before the patch
 
 from greenrelay.cli.check import check  # noqa: E402
 from greenrelay.cli.config import config  # noqa: E402
+from greenrelay.cli.doctor import doctor  # noqa: E402
+from greenrelay.cli.drain import drain  # noqa: E402
+from greenrelay.cli.info import info  # noqa: E402
+from greenrelay.cli.kill import kill  # noqa: E402
+from greenrelay.cli.new import new  # noqa: E402
+from greenrelay.cli.ps import ps  # noqa: E402
+from greenrelay.cli.reload import reload  # noqa: E402
 from greenrelay.cli.routes import routes  # noqa: E402
 from greenrelay.cli.run import run  # noqa: E402
 from greenrelay.cli.schema import schema  # noqa: E402
+from greenrelay.cli.send import send  # noqa: E402
+from greenrelay.cli.top import top  # noqa: E402
+from greenrelay.cli.tree import tree  # noqa: E402
 
 
 @click.group()
@@ -25,7 +35,24 @@ def main() -> None:
     """Erlang's processes for Flask: every request and every WebSocket a process."""
 
 
-for command in (check, config, routes, run, schema):
+COMMANDS = (
+    check,
+    config,
+    doctor,
+    drain,
+    info,
+    kill,
+    new,
+    ps,
+    reload,
+    routes,
+    run,
+    schema,
+    send,
+    top,
+    tree,
+)
+for command in COMMANDS:
     main.add_command(command)
 
 if __name__ == "__main__":

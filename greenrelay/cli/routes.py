@@ -14,7 +14,7 @@ from flask import Flask
 
 from greenrelay.boot import mount
 from greenrelay.cli.files import read_or_fail, reads_files, table
-from greenrelay.config.entries import HttpRouter
+from greenrelay.config.entries import HttpRouter, HttpStatic
 from greenrelay.config.resolve import Configuration
 
 # Flask answers these by itself wherever there is a GET, or anything.
@@ -23,7 +23,7 @@ _IMPLIED = frozenset({"HEAD", "OPTIONS"})
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One address: ``answers`` is ``module:callable``, or blueprint and name of the view."""
+    """One address: ``answers`` is ``module:callable``, blueprint and view, or a directory."""
 
     methods: tuple[str, ...]
     path: str
@@ -46,7 +46,9 @@ def routes(files: Sequence[str], settings: Sequence[str], as_json: bool) -> None
     if as_json:
         click.echo(json.dumps([asdict(route) for route in found], indent=2))
     elif not found:
-        click.echo("nothing answers: there is no http.endpoint and no router with a blueprint")
+        click.echo(
+            "nothing answers: there is no http.endpoint, http.static or router with a blueprint"
+        )
     else:
         head = ("METHOD", "PATH", "ANSWERS", "SERVER", "MIDDLEWARE", "DECLARED")
         click.echo(table([head, *(_row(route) for route in found)]))
@@ -62,6 +64,7 @@ def routes_of(configuration: Configuration) -> list[Route]:
             *_blueprint(configuration, router),
         )
     ]
+    found += [_static(each) for each in configuration.statics]
     return sorted(found, key=lambda route: (route.server, route.path, route.methods))
 
 
@@ -84,11 +87,23 @@ def _endpoints(configuration: Configuration, router: HttpRouter) -> Iterator[Rou
             )
 
 
+def _static(static: HttpStatic) -> Route:
+    return Route(
+        ("GET", "HEAD"),
+        f"{static.path}/{{name...}}",
+        static.directory,
+        static.id,
+        static.server,
+        (),
+        static.where.place,
+    )
+
+
 def _blueprint(configuration: Configuration, router: HttpRouter) -> Iterator[Route]:
     if router.blueprint is None:
         return
     app = Flask(__name__, static_folder=None)
-    mount(app, replace(configuration, routers=(router,), endpoints=()))
+    mount(app, replace(configuration, routers=(router,), endpoints=(), statics=()))
     for rule in app.url_map.iter_rules():
         yield Route(
             tuple(sorted((rule.methods or set()) - _IMPLIED)) or ("OPTIONS",),

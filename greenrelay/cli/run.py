@@ -18,6 +18,8 @@ import gevent
 from flask import Flask
 from gevent.event import Event as Flag
 
+from greenrelay.admin.command import Program
+from greenrelay.admin.endpoint import Endpoint
 from greenrelay.boot import LOOK_INTERVAL, has_started
 from greenrelay.cli.files import fail, files_of, takes_files
 from greenrelay.cli.hangup import Hangup
@@ -65,6 +67,9 @@ def run(files: Sequence[str], settings: Sequence[str]) -> None:
             site.server.listen()
         except OSError as error:
             fail(f"cannot listen on {site.service.addr}: {_why(error)}", 1)
+    # One for all: each app has its own where something else serves it.
+    endpoint = Endpoint(Program(apps, is_split=True))
+    endpoint.start()
     _serve(sites, ", ".join(named), told)
     hangup.start()
     told.wait()
@@ -73,6 +78,7 @@ def run(files: Sequence[str], settings: Sequence[str]) -> None:
         watcher.cancel()
         signal.signal(number, signal.SIG_DFL)
     _stop(sites)
+    endpoint.stop()
 
 
 def _sites(apps: Sequence[Flask], config: str) -> list[Site]:

@@ -1,0 +1,170 @@
+"""What can be asked of a running program.
+
+Source: Operations, "Command line". Each command is a function of the program and of its arguments;
+what it returns, or yields part by part, has a form in JSON. ``CommandError`` says what is wrong
+with a request.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from flask import Flask
+
+from greenrelay.admin.facts import has_proxy_fix, own_facts
+from greenrelay.boot import APPLIED, Applied
+from greenrelay.errors import GreenRelayError
+from greenrelay.http.state import AppState, state_of
+from greenrelay.reload.apply import reload, reload_apps
+from greenrelay.runtime.info import ProcessInfo, describe
+from greenrelay.runtime.node import Node
+from greenrelay.runtime.process import Process
+
+KILL_REASON = "killed"
+
+
+class CommandError(Exception):
+    """What is wrong with a request, for the person who made it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """The apps of one running program, which share a node.
+
+    ``is_split`` says that they were made of one configuration, one for each of its servers.
+    """
+
+    apps: Sequence[Flask]
+    is_split: bool = False
+
+    @property
+    def states(self) -> list[AppState]:
+        """What the apps have of greenrelay."""
+        return [state_of(app) for app in self.apps]
+
+    @property
+    def node(self) -> Node:
+        """The node of all of them."""
+        return self.states[0].node
+
+
+Arguments = Mapping[str, object]
+Command = Callable[[Program, Arguments], object]
+
+
+def hello(program: Program, arguments: Arguments) -> object:
+    """Say who this is."""
+    applied = program.apps[0].extensions.get(APPLIED)
+    files = applied.configuration.files if isinstance(applied, Applied) else ()
+    return {
+        "pid": os.getpid(),
+        "node": program.node.id,
+        "files": [str(Path(each).resolve()) for each in files if not each.startswith("<")],
+        "processes": len(program.node.processes),
+        "sockets": sum(len(state.connections) for state in program.states),
+        "is_draining": any(state.connections.is_draining for state in program.states),
+        "python": platform.python_version(),
+    }
+
+
+def facts(program: Program, arguments: Arguments) -> object:
+    """Return what the program is made of and runs on; see ``facts.py``."""
+    return {**own_facts(), "has_proxy_fix": all(map(has_proxy_fix, program.apps))}
+
+
+def ps(program: Program, arguments: Arguments) -> Iterator[object]:
+    """Yield what is to be seen of every process, without stacks."""
+    for process in list(program.node.processes.values()):
+        yield _plain(describe(process))
+
+
+def info(program: Program, arguments: Arguments) -> object:
+    """Return what is to be seen of one process, with its stack."""
+    process = _process(program, arguments)
+    return _plain(describe(process, stack=True))
+
+
+def send(program: Program, arguments: Arguments) -> object:
+    """Send a message to one process, as nobody; say whether it took it."""
+    process, topic = _process(program, arguments), _text(arguments, "topic")
+    return {"was_taken": program.node.send(process.pid, topic, arguments.get("payload"))}
+
+
+def kill(program: Program, arguments: Arguments) -> object:
+    """End one process, at once unless ``cancel`` asks for a cancellation with a deadline."""
+    process = _process(program, arguments)
+    seconds = arguments.get("cancel")
+    if seconds is None:
+        return {"was_told": program.node.terminate(process.pid, KILL_REASON)}
+    if isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or seconds < 0:
+        raise CommandError(f"cancel: {seconds!r} must be a number of seconds")
+    told = program.node.cancel(
+        process.pid, sender=None, deadline=float(seconds), reason="asked to by the command line"
+    )
+    return {"was_told": told}
+
+
+def drain(program: Program, arguments: Arguments) -> object:
+    """Close all connections and refuse new ones; the program goes on serving requests."""
+    found = sum(len(state.connections) for state in program.states)
+    for state in program.states:
+        state.drain()
+    return {"closed": found}
+
+
+def reload_files(program: Program, arguments: Arguments) -> object:
+    """Read the configuration again."""
+    apps = program.apps
+    found = reload_apps(apps) if program.is_split else reload(apps[0])
+    return {"changes": found.lines, "warnings": found.warnings}
+
+
+COMMANDS: Mapping[str, Command] = {
+    "hello": hello,
+    "facts": facts,
+    "ps": ps,
+    "info": info,
+    "send": send,
+    "kill": kill,
+    "drain": drain,
+    "reload": reload_files,
+}
+
+
+def carry_out(program: Program, request: Mapping[str, object]) -> object:
+    """Return what a request asks for; raises CommandError."""
+    name, arguments = request.get("command"), request.get("arguments") or {}
+    command = COMMANDS.get(name) if isinstance(name, str) else None
+    if command is None:
+        raise CommandError(f"command: {name!r} must be one of {', '.join(COMMANDS)}")
+    if not isinstance(arguments, dict):
+        raise CommandError(f"arguments: {arguments!r} must be a map")
+    try:
+        return command(program, arguments)
+    except GreenRelayError as error:
+        raise CommandError(str(error)) from error
+
+
+def _process(program: Program, arguments: Arguments) -> Process:
+    dest = _text(arguments, "dest")
+    process = program.node.find(dest)
+    if process is None:
+        raise CommandError(f"{dest}: there is no such process (any more)")
+    return process
+
+
+def _text(arguments: Arguments, name: str) -> str:
+    found = arguments.get(name)
+    if not isinstance(found, str) or not found:
+        raise CommandError(f"{name}: {found!r} must be text")
+    return found
+
+
+def _plain(found: ProcessInfo) -> dict[str, Any]:
+    """Return a process as a map; a PID is its text."""
+    return {name: getattr(found, name) for name in ProcessInfo.__dataclass_fields__}

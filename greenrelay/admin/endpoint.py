@@ -1,0 +1,106 @@
+"""The admin endpoint: a Unix socket on which a running program answers the command line.
+
+Source: Operations, "Command line". Only the program's own user, and root, may use it: see
+``place.py``; who is connected is asked of the kernel as well.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import struct
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import gevent
+from gevent import socket
+from gevent.pool import Pool
+from gevent.server import StreamServer
+
+from greenrelay.admin.client import is_alive
+from greenrelay.admin.command import CommandError, Program, carry_out
+from greenrelay.admin.place import socket_path
+from greenrelay.admin.wire import decode, encode, read_line
+
+log = logging.getLogger("greenrelay.admin")
+
+MAX_CLIENTS = 16
+MAX_APPS = 100
+# How long a client may take for its request, and for each part of the answer, in seconds.
+PATIENCE = 30.0
+_CREDENTIALS = struct.Struct("3i")
+
+
+class Endpoint:
+    """Answers for ``program`` until it is stopped."""
+
+    def __init__(self, program: Program) -> None:
+        self._program = program
+        self._path: Path | None = None
+        self._server: StreamServer | None = None
+
+    def start(self) -> None:
+        """Listen; without a place for the socket, say so and do without."""
+        listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            self._path = _bind(listener)
+            listener.listen(MAX_CLIENTS)
+        except OSError as error:
+            listener.close()
+            log.warning("no admin endpoint: %s", error)
+            return
+        self._server = StreamServer(listener, self._serve, spawn=Pool(MAX_CLIENTS))
+        self._server.start()
+
+    def stop(self) -> None:
+        """Listen no more and cut off who is connected."""
+        if self._server is not None:
+            self._server.stop(timeout=0)
+        if self._path is not None:
+            self._path.unlink(missing_ok=True)
+
+    def _serve(self, client: Any, address: object) -> None:
+        with client, contextlib.suppress(OSError):
+            client.settimeout(PATIENCE)
+            if _user(client) not in (0, os.getuid()):
+                return
+            for line in self._answer(client):
+                client.sendall(encode(line))
+
+    def _answer(self, client: Any) -> Iterator[dict[str, object]]:
+        try:
+            with client.makefile("rb") as stream:
+                request = decode(read_line(stream))
+            found = carry_out(self._program, request)
+            if isinstance(found, Iterator):
+                for part in found:
+                    yield {"part": part}
+                found = None
+            yield {"result": found}
+        except (CommandError, ValueError) as error:
+            yield {"error": str(error)}
+        except (gevent.GreenletExit, OSError, GeneratorExit):
+            raise
+        except Exception as error:
+            log.exception("a command failed")
+            yield {"error": f"it failed: {type(error).__name__}: {error}; the log says more"}
+
+
+def _bind(listener: Any) -> Path:
+    """Bind to the first free path of this program and return it."""
+    for number in range(1, MAX_APPS):
+        path = socket_path(os.getpid(), number)
+        if not is_alive(path):
+            # Left by a program that had this process id and was killed.
+            path.unlink(missing_ok=True)
+            listener.bind(os.fspath(path))
+            return path
+    raise OSError(f"{path}: this program has {MAX_APPS} apps already")
+
+
+def _user(client: Any) -> int:
+    data = client.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
+    user: int = _CREDENTIALS.unpack(data)[1]
+    return user

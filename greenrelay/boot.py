@@ -10,13 +10,15 @@ import os
 import sys
 import traceback
 from collections.abc import Container, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from os import PathLike
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 from flask import Flask
+from gevent.lock import BoundedSemaphore
 
+from greenrelay.config.anchor import directory_problems
 from greenrelay.config.entries import Entry, ProcessService
 from greenrelay.config.loader import Source
 from greenrelay.config.mark import Problem, told
@@ -25,9 +27,11 @@ from greenrelay.core.pid import Pid
 from greenrelay.core.restart import RestartPolicy
 from greenrelay.core.strategy import Child, ChildState
 from greenrelay.errors import ConfigError, UnknownEntry
+from greenrelay.http.authorise import authorise, store_problems
 from greenrelay.http.registry import known_middleware, middleware_specs
 from greenrelay.http.router import blueprint_problems, mount_router
 from greenrelay.http.state import AppState
+from greenrelay.http.static import know_files, mount_static
 from greenrelay.runtime.entry import import_callable
 from greenrelay.runtime.host import Host
 from greenrelay.runtime.node import Node
@@ -62,6 +66,8 @@ class Applied:
     supervisor: Pid | None = None
     have_started: bool = False
     missing: frozenset[str] = frozenset()
+    # Held by the reload that is on its way: there may be several who ask for one.
+    turn: BoundedSemaphore = field(default_factory=BoundedSemaphore)
 
     def start_services(self, node: Node) -> None:
         """Start the services that start by themselves, if there are any."""
@@ -84,6 +90,7 @@ def read(source: Source, settings: Iterable[str] = ()) -> Configuration:
     if found.problems or found.refusals or problems:
         told_already = {(each.mark, each.field) for each in found.problems}
         problems += import_problems(found.configuration, found.declared)
+        problems += directory_problems(found.configuration.all)
         found.check(each for each in problems if (each.mark, each.field) not in told_already)
     return found.configuration
 
@@ -101,10 +108,11 @@ def _folders(source: Source) -> list[Path]:
 def check(app: Flask, configuration: Configuration) -> None:
     """Import everything that ``configuration`` names, and change nothing yet.
 
-    Raises ConfigError with every view, service and blueprint that cannot be imported or mounted;
-    an error that a module itself raises goes through.
+    Raises ConfigError with every view, service and blueprint that cannot be imported or mounted,
+    and every directory that is not there; an error that a module itself raises goes through.
     """
-    problems = told(import_problems(configuration))
+    missing = directory_problems(configuration.all)
+    problems = told([*import_problems(configuration), *missing])
     problems += blueprint_problems(app, configuration.routers)
     if problems:
         raise ConfigError(list(dict.fromkeys(problems)))
@@ -112,6 +120,8 @@ def check(app: Flask, configuration: Configuration) -> None:
 
 def import_problems(configuration: Configuration, broken: Container[str] = ()) -> list[Problem]:
     """Return what is wrong with the code that entries name, which is imported for that.
+
+    That is also what a token store needs to be installed, and the key it has.
 
     ``broken`` are ids of entries that could not be read: what they name nobody knows.
     """
@@ -124,12 +134,13 @@ def import_problems(configuration: Configuration, broken: Container[str] = ()) -
             for each in configuration.services
         ),
     ]
-    return [
+    problems = [
         problem
         for each in found
         if each[2] and each[2] not in broken
         for problem in _import_problem(*each)
     ]
+    return problems + store_problems(configuration)
 
 
 def _import_problem(entry: Entry, field: str, path: str) -> list[Problem]:
@@ -147,7 +158,7 @@ def _import_problem(entry: Entry, field: str, path: str) -> list[Problem]:
 
 
 def parts(configuration: Configuration) -> list[Configuration]:
-    """Return a configuration for each server, with its routers and endpoints.
+    """Return a configuration for each server, with its routers, endpoints and statics.
 
     What belongs to the node, such as hosts and services, is in the first one.
     """
@@ -156,7 +167,9 @@ def parts(configuration: Configuration) -> list[Configuration]:
         routers = tuple(each for each in configuration.routers if each.server == server.id)
         ids = {router.id for router in routers}
         endpoints = tuple(each for each in configuration.endpoints if each.router in ids)
+        statics = tuple(each for each in configuration.statics if each.server == server.id)
         part = replace(configuration, servers=(server,), routers=routers, endpoints=endpoints)
+        part = replace(part, statics=statics)
         if found:
             part = replace(part, hosts=(), processes=(), services=(), others=())
         found.append(part)
@@ -178,6 +191,7 @@ def apply(app: Flask, state: AppState, configuration: Configuration) -> None:
         blueprints=frozenset(app.blueprints) - blueprints,
         views=frozenset(app.view_functions) - views,
     )
+    state.services = lambda: [each.id for each in children(applied.configuration)]
     for other in configuration.others:
         if isinstance(other, SetsUp):
             other.set_up(app)
@@ -196,10 +210,11 @@ def declare(node: Node, configuration: Configuration) -> None:
         node.add_host(host, default=True)
     for entry in configuration.processes:
         node.entries.declare(entry.id, entry.source)
+    authorise(node, configuration)
 
 
 def mount(app: Flask, configuration: Configuration) -> None:
-    """Mount every router with its endpoints."""
+    """Mount every router with its endpoints, and every static."""
     # What is wrong with plug-ins was told when the configuration was read.
     middleware = known_middleware([])
     for router in configuration.routers:
@@ -209,6 +224,9 @@ def mount(app: Flask, configuration: Configuration) -> None:
             if endpoint.router == router.id
         ]
         mount_router(app, router, endpoints, middleware)
+    know_files(app)
+    for static in configuration.statics:
+        mount_static(app, static)
 
 
 def children(configuration: Configuration) -> list[Child]:
@@ -230,9 +248,9 @@ def has_started(node: Node, key: str) -> bool:
 def _warn_of_what_has_no_effect(configuration: Configuration) -> None:
     # A server cannot crash beside the others, so there is nothing to bring back.
     for server in configuration.servers:
-        for field in server.marks:
-            if field.startswith(("lifecycle.restart.", "lifecycle.stable_threshold")):
-                log.warning("%s", server.problem(field, "has no effect on an http.service"))
+        for name in server.marks:
+            if name.startswith(("lifecycle.restart.", "lifecycle.stable_threshold")):
+                log.warning("%s", server.problem(name, "has no effect on an http.service"))
 
 
 def _service(entry: ProcessService, configuration: Configuration, ids: Container[str]) -> Child:

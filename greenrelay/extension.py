@@ -5,6 +5,7 @@ Source: HTTP, "Three ways in".
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from os import PathLike
 from typing import Any
@@ -12,6 +13,8 @@ from typing import Any
 from flask import Flask, got_request_exception
 from werkzeug.exceptions import HTTPException
 
+from greenrelay.admin.command import Program
+from greenrelay.admin.endpoint import Endpoint
 from greenrelay.boot import apply, check, parts, read
 from greenrelay.config.resolve import Configuration
 from greenrelay.errors import ConfigError
@@ -30,6 +33,8 @@ from greenrelay.transport.upgrade import Environ, Upgrade
 
 Config = str | PathLike[str] | Mapping[str, object] | Sequence[object]
 DEFAULT_SERVER = "http"
+# Opens an admin endpoint in whatever serves the app, which `greenrelay run` does anyway.
+ADMIN_VARIABLE = "GREENRELAY_ADMIN"
 # Connections and requests have caps of their own; the host of a server is only their address.
 NO_LIMIT = 1_000_000_000
 
@@ -75,6 +80,10 @@ class GreenRelay:
         self._stand_around(app, state)
         if configuration is not None:
             apply(app, state, configuration)
+        if os.environ.get(ADMIN_VARIABLE) == "1":
+            endpoint = Endpoint(Program([app]))
+            state.starters.append(endpoint.start)
+            state.enders.append(endpoint.stop)
 
     @staticmethod
     def _stand_around(app: Flask, state: AppState) -> None:

@@ -24,18 +24,20 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "runtime": frozenset({"core"}),
     "relay": frozenset({"core"}),
     "websocket": frozenset({"core"}),
-    "config": frozenset({"core"}),
+    "config": frozenset({"core", "security"}),
+    "security": frozenset({"core"}),
     "transport": frozenset({"core", "runtime", "relay", "websocket"}),
     "cluster": frozenset({"core", "runtime"}),
 }
 MAY_IMPORT["proving"] = frozenset({"core", "runtime"})
-MAY_IMPORT["http"] = MAY_IMPORT["transport"] | {"transport", "config"}
+MAY_IMPORT["metrics"] = MAY_IMPORT["transport"] | {"transport"}
+MAY_IMPORT["http"] = MAY_IMPORT["metrics"] | {"metrics", "config", "security"}
 MAY_IMPORT["dashboard"] = MAY_IMPORT["http"] | {"http", "cluster"}
-MAY_IMPORT["metrics"] = MAY_IMPORT["dashboard"]
-MAY_IMPORT["boot"] = MAY_IMPORT["dashboard"] | {"dashboard", "metrics"}
-MAY_IMPORT["extension"] = MAY_IMPORT["boot"] | {"boot"}
-MAY_IMPORT["reload"] = MAY_IMPORT["extension"]
-MAY_IMPORT["cli"] = MAY_IMPORT["extension"] | {"extension", "reload"}
+MAY_IMPORT["boot"] = MAY_IMPORT["dashboard"] | {"dashboard"}
+MAY_IMPORT["reload"] = MAY_IMPORT["boot"] | {"boot"}
+MAY_IMPORT["admin"] = MAY_IMPORT["reload"] | {"reload"}
+MAY_IMPORT["extension"] = MAY_IMPORT["admin"] | {"admin"}
+MAY_IMPORT["cli"] = MAY_IMPORT["extension"] | {"extension"}
 
 PURE = frozenset({"core", "relay", "websocket"})
 IMPURE_MODULES = frozenset(
@@ -43,18 +45,26 @@ IMPURE_MODULES = frozenset(
 )
 # What comes from outside the standard library, and the rooms that may use it.
 OUTSIDE: dict[str, frozenset[str]] = {
-    "gevent": frozenset({"runtime", "transport", "cli", "cluster", "proving"}),
+    "gevent": frozenset(
+        {"runtime", "transport", "metrics", "boot", "admin", "cli", "cluster", "proving"}
+    ),
     "greenlet": frozenset({"runtime", "transport", "cluster", "http", "proving"}),
     "pytest": frozenset({"proving"}),
     "yaml": frozenset({"config"}),
     "websockets": frozenset({"websocket"}),
     "geventwebsocket": frozenset({"transport", "gunicorn"}),
     "gunicorn": frozenset({"transport", "gunicorn"}),
-    "flask": frozenset({"http", "dashboard", "metrics", "boot", "extension", "reload", "cli"}),
-    "werkzeug": frozenset({"http", "dashboard", "metrics", "boot", "extension", "reload", "cli"}),
+    "flask": frozenset(
+        {"http", "dashboard", "metrics", "boot", "extension", "reload", "admin", "cli"}
+    ),
+    "werkzeug": frozenset(
+        {"http", "dashboard", "metrics", "boot", "extension", "reload", "admin", "cli"}
+    ),
+    "itsdangerous": frozenset({"security"}),
+    "jwt": frozenset({"security"}),
     "msgspec": frozenset({"cluster"}),
-    "prometheus_client": frozenset({"metrics"}),
-    "opentelemetry": frozenset({"metrics"}),
+    "prometheus_client": frozenset({"metrics", "http"}),
+    "opentelemetry": frozenset({"metrics", "http"}),
 }
 
 

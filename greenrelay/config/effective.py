@@ -20,7 +20,7 @@ from greenrelay.durations import format_duration
 DEFAULT = "default"
 MASK = "***"
 _SECRET = re.compile(
-    r"(?:^|[._-])(?:password|passwd|passphrase|pwd|secrets?|token|credentials?|dsn|"
+    r"(?:^|[._-])(?:password|passwd|passphrase|pwd|secrets?|token(?!_auth\.)|credentials?|dsn|"
     r"(?:api|access|private|secret|signing|encryption)[._-]?key)(?:$|[._-])",
     re.IGNORECASE,
 )

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 from greenrelay.config.address import Address, parse_address
+from greenrelay.config.directory import directory, file_name
 from greenrelay.config.mark import Mark, Problem
 from greenrelay.config.options import open_map, option, part
 from greenrelay.config.path import PathPattern, parse_path, parse_prefix
@@ -29,6 +30,11 @@ from greenrelay.config.read import (
     text,
     text_list,
 )
+from greenrelay.config.security import algorithm_names, condition_list, pattern_list, secret_text
+from greenrelay.security.condition import Condition
+from greenrelay.security.pattern import Pattern
+from greenrelay.security.policy import ALLOW, DENY, Policy
+from greenrelay.security.settings import OPAQUE, TYPES, StoreSettings, settings_problems
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +179,19 @@ class HttpEndpoint(Entry):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class HttpStatic(Entry):
+    """The files of a directory under ``path``; ``cache`` in seconds, None is to ask each time."""
+
+    kind: ClassVar[str] = "http.static"
+    server: str = option("meta.server", text, "", required=True)
+    path: str = option("path", parse_prefix, "", required=True)
+    directory: str = option("directory", directory, "", required=True)
+    spa: bool = option("spa", boolean, False)
+    index: str = option("index", file_name, "index.html")
+    cache: float | None = option("cache", duration, None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ProcessHost(Entry):
     """The bounds of the processes that run on it."""
 
@@ -211,13 +230,66 @@ class ProcessService(Entry):
     lifecycle: Lifecycle = part("lifecycle", Lifecycle)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SecurityPolicy(Entry):
+    """Who may, or may not, do ``actions`` with ``resources``; without ``groups`` for everybody."""
+
+    kind: ClassVar[str] = "security.policy"
+    actions: tuple[Pattern, ...] = option("actions", pattern_list, (), required=True)
+    resources: tuple[Pattern, ...] = option("resources", pattern_list, (), required=True)
+    effect: str = option("effect", choice(ALLOW, DENY), DENY, required=True)
+    conditions: tuple[Condition, ...] = option("conditions", condition_list, ())
+    groups: tuple[str, ...] = option("groups", text_list, ())
+
+    def policy(self) -> Policy:
+        """Return what decides."""
+        return Policy(
+            self.id, self.effect, self.actions, self.resources, self.conditions, self.groups
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SecurityTokenStore(Entry):
+    """Where tokens of actors come from; the fields of a ``type`` mean nothing to the others."""
+
+    kind: ClassVar[str] = "security.token_store"
+    type: str = option("type", choice(*TYPES), OPAQUE)
+    expiration: float = option("expiration", duration, 86400.0)
+    secret: str | None = option("secret", secret_text, None)
+    public_key: str | None = option("public_key", secret_text, None)
+    algorithms: tuple[str, ...] = option("algorithms", algorithm_names, ("HS256",))
+    audience: tuple[str, ...] = option("audience", text_list, ())
+    issuer: str | None = option("issuer", text, None)
+    leeway: float = option("leeway", duration, 0.0)
+
+    def settings(self) -> StoreSettings:
+        """Return what a store is made of."""
+        return StoreSettings(
+            type=self.type,
+            expiration=self.expiration,
+            secret=self.secret,
+            public_key=self.public_key,
+            algorithms=self.algorithms,
+            audience=self.audience,
+            issuer=self.issuer,
+            leeway=self.leeway,
+        )
+
+    def problems(self) -> list[Problem]:
+        """Return what one field says against another."""
+        return [self.problem(*each) for each in settings_problems(self.settings())]
+
+
 _CLASSES: tuple[type[Entry], ...] = (
     HttpService,
     HttpRouter,
     HttpEndpoint,
+    HttpStatic,
     ProcessHost,
     ProcessPython,
     FunctionPython,
     ProcessService,
+    SecurityPolicy,
+    SecurityTokenStore,
 )
 KINDS: dict[str, type[Entry]] = {cls.kind: cls for cls in _CLASSES}

@@ -18,14 +18,18 @@ from greenrelay.config.entries import (
     HttpEndpoint,
     HttpRouter,
     HttpService,
+    HttpStatic,
     ProcessHost,
     ProcessPython,
     ProcessService,
+    SecurityTokenStore,
 )
 from greenrelay.config.mark import Mark, Problem, suggestion
 from greenrelay.config.read import is_import_path
 
 _CODE = (ProcessPython, FunctionPython)
+# Of token_auth: the only option of a middleware that names an entry.
+STORE_OPTION = "token_auth.store"
 _STARTED = (HttpService, ProcessHost, ProcessService)
 
 
@@ -46,17 +50,20 @@ class ReferenceCheck:
             match entry:
                 case HttpService():
                     self._check_server(entry)
-                case HttpRouter():
-                    self._check_router(entry)
+                case HttpRouter() | HttpStatic():
+                    self._check_place(entry)
                 case HttpEndpoint():
                     self._check_id(entry, "meta.router", entry.router, (HttpRouter,))
                     self._check_code(entry, "func", entry.func)
                 case ProcessService():
                     self._check_service(entry)
+                case SecurityTokenStore():
+                    self.problems += entry.problems()
                 case _:
                     pass
         self._refuse_circles()
         self._refuse_equal_prefixes()
+        self._refuse_equal_paths()
         self._refuse_clashes()
 
     def _check_server(self, server: HttpService) -> None:
@@ -66,10 +73,18 @@ class ReferenceCheck:
             self.problems.append(server.problem(f"tls.{given}", what))
         self._check_requires(server, server.lifecycle.requires)
 
-    def _check_router(self, router: HttpRouter) -> None:
+    def _check_place(self, entry: HttpRouter | HttpStatic) -> None:
         # Without any server entry the WSGI server around the application is the server.
         if self._has_server():
-            self._check_id(router, "meta.server", router.server, (HttpService,))
+            self._check_id(entry, "meta.server", entry.server, (HttpService,))
+        if isinstance(entry, HttpRouter):
+            self._check_store(entry)
+
+    def _check_store(self, router: HttpRouter) -> None:
+        store = router.options.get(STORE_OPTION)
+        if isinstance(store, str) and store.strip():
+            full = qualified(store.strip(), router.namespace)
+            self._check_id(router, f"options.{STORE_OPTION}", full, (SecurityTokenStore,))
 
     def _has_server(self) -> bool:
         return any(isinstance(entry, HttpService) for entry in self.entries.values())
@@ -141,6 +156,21 @@ class ReferenceCheck:
                 prefix, place = router.prefix or "/", other.at("prefix")
                 what = f'"{prefix}" is taken by router "{other.id}" at {place}'
                 self.problems.append(router.problem("prefix", what))
+
+    def _refuse_equal_paths(self) -> None:
+        first: dict[tuple[str, str], HttpRouter | HttpStatic] = {}
+        for router in self.entries.values():
+            # A router without a prefix claims no address for itself.
+            if isinstance(router, HttpRouter) and router.server and router.prefix:
+                first.setdefault((router.server, router.prefix), router)
+        for static in self.entries.values():
+            if not isinstance(static, HttpStatic) or not static.server:
+                continue
+            other = first.setdefault((static.server, static.path), static)
+            if other is not static:
+                place = other.at("prefix" if isinstance(other, HttpRouter) else "path")
+                what = f'"{static.path or "/"}" is taken by {other.kind} "{other.id}" at {place}'
+                self.problems.append(static.problem("path", what))
 
     def _refuse_clashes(self) -> None:
         first: dict[tuple[str, str, str], HttpEndpoint] = {}

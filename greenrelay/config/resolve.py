@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
+from greenrelay.config.anchor import anchored
 from greenrelay.config.document import DEFAULT_NAMESPACE, Document, qualified, read_document
 from greenrelay.config.entries import (
     KINDS,
@@ -19,6 +20,7 @@ from greenrelay.config.entries import (
     HttpEndpoint,
     HttpRouter,
     HttpService,
+    HttpStatic,
     ProcessHost,
     ProcessPython,
     ProcessService,
@@ -28,7 +30,7 @@ from greenrelay.config.mark import Problem, told
 from greenrelay.config.middleware import MiddlewareSpec, read_middleware
 from greenrelay.config.override import read_overrides
 from greenrelay.config.plugin import known_kinds
-from greenrelay.config.reference import ReferenceCheck
+from greenrelay.config.reference import STORE_OPTION, ReferenceCheck
 from greenrelay.config.value import Value
 from greenrelay.errors import ConfigError
 
@@ -55,6 +57,7 @@ class Configuration:
     servers: tuple[HttpService, ...] = ()
     routers: tuple[HttpRouter, ...] = ()
     endpoints: tuple[HttpEndpoint, ...] = ()
+    statics: tuple[HttpStatic, ...] = ()
     others: tuple[Entry, ...] = ()
     all: tuple[Entry, ...] = ()
     settings: tuple[str, ...] = ()
@@ -161,6 +164,7 @@ def _configuration(files: tuple[str, ...], namespace: str, entries: list[Entry])
         servers=_of(HttpService, entries),
         routers=_of(HttpRouter, entries),
         endpoints=_of(HttpEndpoint, entries),
+        statics=_of(HttpStatic, entries),
         others=tuple(entry for entry in entries if entry.kind not in KINDS),
         all=tuple(entries),
     )
@@ -171,14 +175,23 @@ def _resolved(
 ) -> Entry:
     match entry:
         case HttpRouter():
-            return read_middleware(entry, middleware, problems)
+            return anchored(read_middleware(_with_full_store(entry), middleware, problems))
         case HttpEndpoint():
             return replace(entry, func=qualified(entry.func, entry.namespace))
         case ProcessService():
             process = qualified(entry.process, entry.namespace)
             return replace(entry, process=process)
         case _:
-            return entry
+            return anchored(entry)
+
+
+def _with_full_store(router: HttpRouter) -> HttpRouter:
+    """Return the router with the full id of the token store that it names."""
+    store = router.options.get(STORE_OPTION)
+    if not isinstance(store, str) or not store.strip():
+        return router
+    full = qualified(store.strip(), router.namespace)
+    return replace(router, options={**router.options, STORE_OPTION: full})
 
 
 def _of(kind: type[E], entries: Iterable[Entry]) -> tuple[E, ...]:

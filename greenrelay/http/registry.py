@@ -21,7 +21,23 @@ from typing import TYPE_CHECKING, Any
 from greenrelay.config.mark import Problem
 from greenrelay.config.middleware import LISTS, MiddlewareSpec
 from greenrelay.config.plugin import load_plugins
+from greenrelay.http.middleware.compress import CompressOptions, compress_middleware
+from greenrelay.http.middleware.cors import CorsOptions, cors_middleware
+from greenrelay.http.middleware.endpoint_firewall import (
+    EndpointFirewallOptions,
+    endpoint_middleware,
+)
+from greenrelay.http.middleware.metrics import metrics_middleware
+from greenrelay.http.middleware.otel import otel_middleware
+from greenrelay.http.middleware.ratelimit import RateLimitOptions, ratelimit_middleware
+from greenrelay.http.middleware.real_ip import RealIpOptions, real_ip_middleware
+from greenrelay.http.middleware.resource_firewall import (
+    ResourceFirewallOptions,
+    resource_middleware,
+)
+from greenrelay.http.middleware.sendfile import SendfileOptions, sendfile_middleware
 from greenrelay.http.middleware.sse_relay import StreamOptions, stream_middleware
+from greenrelay.http.middleware.token_auth import TokenOptions, token_middleware
 from greenrelay.http.middleware.websocket_relay import RelayOptions, relay_middleware
 
 if TYPE_CHECKING:
@@ -60,6 +76,16 @@ class Middleware:
 
 
 OWN: Mapping[str, Middleware] = {
+    "token_auth": Middleware(token_middleware, "pre", TokenOptions),
+    "endpoint_firewall": Middleware(endpoint_middleware, "post", EndpointFirewallOptions),
+    "resource_firewall": Middleware(resource_middleware, "post", ResourceFirewallOptions),
+    "cors": Middleware(cors_middleware, "pre", CorsOptions),
+    "ratelimit": Middleware(ratelimit_middleware, "pre", RateLimitOptions),
+    "real_ip": Middleware(real_ip_middleware, "pre", RealIpOptions),
+    "compress": Middleware(compress_middleware, "pre", CompressOptions),
+    "sendfile": Middleware(sendfile_middleware, "pre", SendfileOptions),
+    "metrics": Middleware(metrics_middleware, "pre"),
+    "otel": Middleware(otel_middleware, "pre"),
     "websocket_relay": Middleware(relay_middleware, "post", RelayOptions),
     "sse_relay": Middleware(stream_middleware, "post", StreamOptions),
 }

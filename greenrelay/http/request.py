@@ -33,6 +33,7 @@ from greenrelay.http.request_body import limit_body
 from greenrelay.http.scope import CLIENT_GONE, TOO_LONG, Body, RequestScope
 from greenrelay.http.state import AppState
 from greenrelay.relay.sse_command import HEADER as STREAM_HEADER
+from greenrelay.transport.ledger import ROUTE, UNMATCHED, WEBSOCKET
 from greenrelay.transport.opening import Opened
 from greenrelay.transport.upgrade import Environ, Upgrade, set_aside
 
@@ -165,6 +166,8 @@ class Gate:
         opened: Opened | None = None
         refusal = gone()
         if self._state.connections.is_draining:
+            ledger = self._state.connections.ledger
+            ledger.became(WEBSOCKET, environ.get(ROUTE, UNMATCHED), "draining")
             refusal = going_away()
         else:
             try:

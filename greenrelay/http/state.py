@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from flask import Flask, current_app, has_app_context
 
 from greenrelay.config.entries import HttpService
+from greenrelay.metrics.publisher import follow, publish_last
+from greenrelay.metrics.source import observe
 from greenrelay.runtime.host import Host
 from greenrelay.runtime.node import Node
 from greenrelay.transport.attendance import Attendance
@@ -23,14 +25,17 @@ class AppState:
     """The node of an app, the host of its requests, and its open connections.
 
     ``start`` starts what has to run before the first request is served; it is called by whoever
-    serves the app, after any fork, and does something the first time only.
+    serves the app, after any fork, and does something the first time only. ``enders`` are called
+    once it is to stop. ``services`` returns the ids of the services that it starts.
     """
 
     node: Node
     host: Host
     connections: Connections = field(default_factory=Connections)
     starters: list[Callable[[], object]] = field(default_factory=list)
+    enders: list[Callable[[], object]] = field(default_factory=list)
     servers: tuple[HttpService, ...] = ()
+    services: Callable[[], Sequence[str]] = tuple
     attendance: Attendance = field(init=False)
     body_size: int | None = field(init=False)
     streams: StreamOpening = field(init=False)
@@ -41,6 +46,11 @@ class AppState:
         first = self.servers[0] if self.servers else None
         self.attendance = Attendance(None if first is None else first.timeouts.handler)
         self.body_size = None if first is None else first.limits.body_size
+        self.starters.append(self._follow)
+        observe(self)
+
+    def _follow(self) -> None:
+        follow(self.node)
 
     def start(self) -> None:
         """Start the services, once."""
@@ -87,10 +97,14 @@ class AppState:
             periods = (connection.drain_period for connection in self.connections)
             period = min(at_most, max(periods, default=0.0))
         self.connections.drain(period=period)
+        publish_last()
 
     def stop(self) -> None:
         """Drain the connections, then end every process; the caller must be able to wait."""
         self.drain()
+        enders, self.enders = self.enders, []
+        for ender in enders:
+            ender()
         self.node.shutdown()
 
 

@@ -22,6 +22,7 @@ from greenrelay.errors import UnsupportedServer
 from greenrelay.http.relay_response import cancel_orphan, going_away, gone, refuse
 from greenrelay.http.scope import Body, RequestScope, note_target
 from greenrelay.relay.sse_command import DEFAULT_TOPIC, HEADER, StreamCommand, stream_header
+from greenrelay.transport.ledger import ROUTE, STREAM, UNMATCHED
 from greenrelay.transport.opening import Opened
 from greenrelay.transport.stream_opening import STATUS, StreamRequest
 from greenrelay.transport.upgrade import Environ
@@ -123,6 +124,8 @@ class StreamAnswer:
     ) -> tuple[Opened | None, Response]:
         state = self._state
         if state.connections.is_draining:
+            ledger = state.connections.ledger
+            ledger.became(STREAM, environ.get(ROUTE, UNMATCHED), "draining")
             return None, going_away()
         try:
             opened = state.streams.open(

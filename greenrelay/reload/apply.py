@@ -26,17 +26,19 @@ from greenrelay.runtime.node import DEFAULT_HOST, Node
 def reload(app: Flask) -> Changes:
     """Read the files of ``app`` again and apply what has changed; see reload_apps."""
     applied = _applied(app)
-    return _reload([(app, applied)], _read(applied.configuration), is_split=False)
+    with applied.turn:
+        return _reload([(app, applied)], _read(applied.configuration), is_split=False)
 
 
 def reload_apps(apps: Sequence[Flask]) -> Changes:
     """Read the files of apps that share a node, one for each http.service, and apply what changed.
 
-    Returns what has changed, once the services have been restarted; must not be called by two at
-    a time. Raises ConfigError with every problem, and then nothing has changed.
+    Returns what has changed, once the services have been restarted; waits for a reload that is on
+    its way. Raises ConfigError with every problem, and then nothing has changed.
     """
     pairs = [(app, _applied(app)) for app in apps]
-    return _reload(pairs, _read(pairs[0][1].configuration), is_split=True)
+    with pairs[0][1].turn:
+        return _reload(pairs, _read(pairs[0][1].configuration), is_split=True)
 
 
 def _applied(app: Flask) -> Applied:

@@ -16,7 +16,9 @@ from greenrelay.config.entries import (
     HttpEndpoint,
     HttpRouter,
     HttpService,
+    HttpStatic,
     ProcessPython,
+    SecurityTokenStore,
 )
 from greenrelay.config.mark import shown
 from greenrelay.config.middleware import MiddlewareSpec
@@ -58,7 +60,7 @@ def changes(
     return Changes(tuple(lines), tuple(warnings), are_for_routes)
 
 
-_ROUTES = (HttpRouter, HttpEndpoint, ProcessPython, FunctionPython)
+_ROUTES = (HttpRouter, HttpEndpoint, HttpStatic, ProcessPython, FunctionPython, SecurityTokenStore)
 
 
 def _by_id(configuration: Configuration) -> dict[tuple[str, str], Entry]:

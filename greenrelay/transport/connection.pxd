@@ -7,6 +7,7 @@ from greenrelay.websocket.frames cimport encode
 from greenrelay.websocket.protocol cimport Protocol
 
 cdef int BINARY, CLOSE, ERROR, FRAMES, OPEN, OVER, PING, PONG, TEXT
+cdef object NO_CONTEXT
 
 
 cdef class Connection(Life):
@@ -32,4 +33,5 @@ cdef class Connection(Life):
     cpdef _let_go_of_unhandled(self, bint was_open)
     cpdef bint deliver(self, Message message) except -1
     cpdef deliver_event(self, event)
+    cdef bint _overflow(self, bytes frame) except -1
     cdef _frame_of(self, Message message)

@@ -17,7 +17,7 @@ from collections.abc import Callable, Sequence
 import gevent
 
 from greenrelay.core.events import Cancel, Event, Exit
-from greenrelay.core.message import Message
+from greenrelay.core.message import NO_CONTEXT, Message
 from greenrelay.errors import InboxFull
 from greenrelay.relay.rate import Rate
 from greenrelay.relay.session import Session, closing, outgoing, target_ended
@@ -29,6 +29,7 @@ from greenrelay.transport.life import OPEN, OVER, Life
 from greenrelay.transport.limits import Limits
 from greenrelay.transport.pulse import Pulse
 from greenrelay.transport.slowness import overflow
+from greenrelay.transport.traced import sending, was_written
 from greenrelay.transport.transfer import control
 from greenrelay.transport.turns import FRAMES, Turns
 from greenrelay.websocket.deflate import Deflater
@@ -178,9 +179,12 @@ class Connection(Life):
         """Send the target a message of the client; False when its inbox is full."""
         session = self.session
         payload = session.message(opcode == TEXT, data)
+        context = self.context
+        if context is not NO_CONTEXT:
+            context = sending(self, session.target_pid, session.message_topic)
         try:
             node = self.node
-            node.route(session.target_pid, session.message_topic, payload, self.pid)
+            node.route(session.target_pid, session.message_topic, payload, self.pid, context)
         except InboxFull:
             session.message_count -= 1
             return False
@@ -245,11 +249,24 @@ class Connection(Life):
             control(self, message)
         else:
             frame = self._frame_of(message)
-            if not self.socket.write(frame) and not overflow(self, frame):
+            if not self.socket.write(frame) and not self._overflow(frame):
                 return False
             self._taken += 1
             self.messages_out += 1
+            # The field and not the property, which is a call for each message.
+            if message._context is not NO_CONTEXT:
+                was_written(self, message)
             return self._stage == OPEN
+        return True
+
+    def _overflow(self, frame: bytes) -> bool:
+        """Do with a frame that did not fit what the policy says, and count what that drops."""
+        sent = self.messages_out
+        if not overflow(self, frame):
+            return False
+        policy = self.limits.slow_policy
+        if policy.drops and self.figures is not None:
+            self.figures.drops[policy.kind] += sent - self.messages_out
         return True
 
     def _frame_of(self, message: Message) -> bytes:

@@ -15,6 +15,7 @@ from gevent.event import Event as Flag
 
 from greenrelay.relay.places import Place, Places
 from greenrelay.transport.connection import Connection
+from greenrelay.transport.ledger import Figures, Ledger
 from greenrelay.transport.life import Life
 from greenrelay.transport.stream import Stream
 from greenrelay.transport.upgrade import Upgrade
@@ -39,6 +40,7 @@ class Connections:
         # One for all: a bound method for each would be 64 bytes more.
         self._on_over = self._remove
         self.is_draining = False
+        self.ledger = Ledger()
 
     def __len__(self) -> int:
         return len(self._open)
@@ -73,6 +75,11 @@ class Connections:
         self.keep(connection)
         connection.on_over = self._on_over
 
+    def count(self, connection: Connection | Stream, figures: Figures) -> None:
+        """Count ``connection`` among those of its route; it must be kept, too."""
+        connection.figures = figures
+        figures.open += 1
+
     def keep(self, connection: Connection | Stream) -> None:
         """Close ``connection`` too when the server stops, unless it is forgotten by then."""
         self._open[connection.pid] = connection
@@ -100,9 +107,13 @@ class Connections:
         end of the period is dropped. New connections are refused from the call on.
         """
         self.is_draining = True
-        if not self._open:
-            return
-        started_at = monotonic()
+        if self._open:
+            started_at = monotonic()
+            self._close_all(started_at, period)
+            self.ledger.drains += 1
+            self.ledger.drain_seconds += monotonic() - started_at
+
+    def _close_all(self, started_at: float, period: float | None) -> None:
         waiting = list(self._open.values())
         if period is None:
             period = max(connection.drain_period for connection in waiting)

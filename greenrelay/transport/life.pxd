@@ -3,6 +3,7 @@ from greenrelay.relay.session cimport Session
 from greenrelay.transport.socket cimport ClientSocket
 
 cdef int CLOSE
+cdef object NO_CONTEXT
 
 
 cdef class Life(Process):
@@ -14,12 +15,14 @@ cdef class Life(Process):
     cdef public int _stage
     cdef public object backlog
     cdef public double drain_period
+    cdef public object figures
     cdef public object limits
     cdef public Py_ssize_t messages_out
     cdef public object on_over
     cdef public double opened_at
     cdef public Session session
     cdef public ClientSocket socket
+    cdef public object term
 
     cpdef on_data(self, bytes data)
     cpdef go_on(self)

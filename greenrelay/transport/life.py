@@ -17,6 +17,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from greenrelay.core.events import Result
+from greenrelay.core.message import NO_CONTEXT
 from greenrelay.core.pid import Pid
 from greenrelay.relay.session import Session
 from greenrelay.runtime.host import Host
@@ -24,9 +25,12 @@ from greenrelay.runtime.node import Node
 from greenrelay.runtime.process import Process
 from greenrelay.runtime.timers import Timer
 from greenrelay.transport.ending import result_of, value_of
+from greenrelay.transport.ledger import Figures, Traffic
 from greenrelay.transport.limits import Limits
 from greenrelay.transport.socket import ClientSocket
 from greenrelay.transport.target import tell
+from greenrelay.transport.term import POLICY_VIOLATION, Term
+from greenrelay.transport.traced import tell_in_context
 from greenrelay.transport.transfer import leave_target
 from greenrelay.websocket.frames import CLOSE, close_payload, encode
 
@@ -55,12 +59,14 @@ class Life(Process):
         "_stage",
         "backlog",
         "drain_period",
+        "figures",
         "limits",
         "messages_out",
         "on_over",
         "opened_at",
         "session",
         "socket",
+        "term",
     )
 
     def __init__(self, node: Node, host: Host, session: Session, limits: Limits) -> None:
@@ -71,6 +77,8 @@ class Life(Process):
         self.drain_period = limits.drain_period
         self.messages_out = 0
         self.on_over: Callable[[Life], object] | None = None
+        # What is counted for all connections of its route; None where nobody counts.
+        self.figures: Figures | None = None
         self._stage = OPENING
         self._close_timer: Timer | None = None
         self._close_code = NO_CODE
@@ -79,6 +87,8 @@ class Life(Process):
         self.opened_at = node.timers.now()
         # Only while the target does not keep up.
         self.backlog: Backlog | None = None
+        # Only where it was opened by an actor.
+        self.term: Term | None = None
         self._pulse: Pulse
 
     # its beginning
@@ -147,6 +157,10 @@ class Life(Process):
         """Close because the server stops."""
         self.close(self.limits.drain_code, "drain")
 
+    def close_for_actor(self, reason: str) -> None:
+        """Close because the actor who has opened it may have it no longer."""
+        self.close(POLICY_VIOLATION, reason)
+
     def abandon(self) -> None:
         """Drop a connection whose client does not finish the closing handshake."""
         self._on_close_timeout()
@@ -170,7 +184,15 @@ class Life(Process):
         self._end(code, failure, clean=False)
         self.socket.finish()
 
-    def _end(self, code: int, reason: str, *, clean: bool, result: Result | None = None) -> None:
+    def _end(
+        self,
+        code: int,
+        reason: str,
+        *,
+        clean: bool,
+        result: Result | None = None,
+        by_client: bool = False,
+    ) -> None:
         if self._stage == OVER:
             return
         stage, self._stage = self._stage, OVER
@@ -181,6 +203,9 @@ class Life(Process):
         self._let_go_of_unhandled(stage == OPEN)
         if self._close_timer is not None:
             self._close_timer.cancel()
+        if self.term is not None:
+            self.term.stop()
+            self.term = None
         if stage != OPENING:
             leave_target(self, reason, code, clean)
         messages_in = self.session.message_count
@@ -193,9 +218,16 @@ class Life(Process):
             value["duration"],
             reason,
         )
+        self._count(code, messages_in, by_client)
         self.finish(result_of(value, result))
         if self.on_over is not None:
             self.on_over(self)
+
+    def _count(self, code: int, messages_in: int, by_client: bool) -> None:
+        if self.figures is not None:
+            socket = self.socket
+            traffic = Traffic(messages_in, self.messages_out, socket.bytes_in, socket.bytes_out)
+            self.figures.ended(traffic, code, by_client=by_client)
 
     def _let_go_of_unhandled(self, was_open: bool) -> None:
         """Do with what was read before the end what is to be done with it."""
@@ -204,7 +236,8 @@ class Life(Process):
         """TCP has ended without a closing handshake."""
         if self._stage == CLOSING and self._failure is None:
             reason = f"{reason} during the closing handshake"
-        self._end(LOST, self._failure or reason, clean=False)
+        by_client = self._stage in (OPENING, OPEN)
+        self._end(LOST, self._failure or reason, clean=False, by_client=by_client)
 
     def break_off(self) -> None:
         """End because of the error that is being handled: it is ours, and must not spread."""
@@ -231,7 +264,7 @@ class Life(Process):
         else:
             payload = b"" if code == NO_CODE else close_payload(code, "")
             self.socket.write(encode(CLOSE, payload), is_last=True)
-            self._end(code, reason, clean=True)
+            self._end(code, reason, clean=True, by_client=True)
         self.socket.finish()
 
     def _on_violation(self, code: int, why: str) -> None:
@@ -245,4 +278,7 @@ class Life(Process):
 
     def tell_target(self, topic: str, payload: object) -> None:
         """Send what no inbox limit may refuse; a target that cannot take it loses it."""
-        tell(self, self.session.target_pid, topic, payload)
+        if self.context is NO_CONTEXT:
+            tell(self, self.session.target_pid, topic, payload)
+        else:
+            tell_in_context(self, self.session.target_pid, topic, payload)

@@ -15,6 +15,7 @@ from sys import intern
 
 from gevent.event import Event as Flag
 
+from greenrelay.core.message import NO_CONTEXT
 from greenrelay.core.pid import Pid
 from greenrelay.relay.command import RelayCommand
 from greenrelay.relay.session import Session
@@ -24,9 +25,11 @@ from greenrelay.runtime.node import Node
 from greenrelay.runtime.task import EXITING
 from greenrelay.transport.connection import Connection
 from greenrelay.transport.drain import Connections
+from greenrelay.transport.ledger import ACCEPTED, CONTEXT, ROUTE, UNMATCHED, WEBSOCKET
 from greenrelay.transport.limits import MAX_FRAGMENTS, Limits
 from greenrelay.transport.socket import ClientSocket
 from greenrelay.transport.stream import Stream
+from greenrelay.transport.term import last_as_long
 from greenrelay.transport.turns import Turns
 from greenrelay.transport.upgrade import Environ, TakenOver, Upgrade, has_left, take_over
 from greenrelay.websocket.deflate import Agreement, negotiate
@@ -77,6 +80,28 @@ class Opening:
         when the target is gone. Raises UnsupportedServer, OSError for a socket that is closed,
         and ValueError for a header that cannot be sent.
         """
+        ledger, route = self._connections.ledger, environ.get(ROUTE, UNMATCHED)
+        outcome = "failed"
+        try:
+            opened = self._open(environ, upgrade, command, target, limits, headers)
+            outcome = ACCEPTED
+            if opened is None:
+                outcome = "target_gone"
+            elif not opened.is_joined:
+                outcome = "client_left"
+        finally:
+            ledger.became(WEBSOCKET, route, outcome)
+        return opened
+
+    def _open(
+        self,
+        environ: Environ,
+        upgrade: Upgrade,
+        command: RelayCommand,
+        target: Pid,
+        limits: Limits,
+        headers: Iterable[tuple[str, str]],
+    ) -> Opened | None:
         if not is_there(self._node, target):
             return None
         supported = command.subprotocols or limits.subprotocols
@@ -93,9 +118,14 @@ class Opening:
             taken.sock.close()
             return Opened(False, taken.leave)
         connection = self._make(upgrade, command, target, limits, chosen, agreed)
+        connection.context = environ.get(CONTEXT, NO_CONTEXT)
         socket, leave = client_socket(taken, connection)
         self._connections.add(connection, upgrade)
+        route = environ.get(ROUTE, UNMATCHED)
+        figures = self._connections.ledger.figures(WEBSOCKET, route)
+        self._connections.count(connection, figures)
         is_joined = connection.attach(socket, head, command.heartbeat_interval, taken.buffered)
+        last_as_long(connection)
         return Opened(is_joined, leave)
 
     def _make(

@@ -19,7 +19,7 @@ from collections.abc import Callable
 from functools import partial
 
 from greenrelay.core.events import Cancel, Event, Exit, Result
-from greenrelay.core.message import Message
+from greenrelay.core.message import NO_CONTEXT, Message
 from greenrelay.core.pid import Pid
 from greenrelay.relay.slowness import CLOSE as SLOW_IS_CLOSED
 from greenrelay.relay.sse import StreamSession, closing, done, numbered, target_ended
@@ -29,6 +29,7 @@ from greenrelay.runtime.node import Node
 from greenrelay.runtime.process import Process
 from greenrelay.runtime.timers import Timer
 from greenrelay.transport.ending import result_of, value_of
+from greenrelay.transport.ledger import Figures, Traffic
 from greenrelay.transport.limits import StreamLimits
 from greenrelay.transport.slowness import make_way
 from greenrelay.transport.socket import ClientSocket
@@ -36,6 +37,8 @@ from greenrelay.transport.stream_clock import StreamClock
 from greenrelay.transport.stream_control import control, leave_target
 from greenrelay.transport.stream_event import LastEvent
 from greenrelay.transport.target import tell
+from greenrelay.transport.term import Term
+from greenrelay.transport.traced import tell_in_context, was_written
 
 log = logging.getLogger("greenrelay.transport")
 
@@ -61,6 +64,7 @@ class Stream(Process):
         "_taken",
         "clock",
         "drain_period",
+        "figures",
         "is_dropping",
         "limits",
         "messages_out",
@@ -68,6 +72,7 @@ class Stream(Process):
         "opened_at",
         "session",
         "socket",
+        "term",
     )
 
     def __init__(
@@ -86,6 +91,8 @@ class Stream(Process):
         self.messages_out = 0
         self.is_dropping = False
         self.on_over: Callable[[Stream], object] | None = None
+        # What is counted for all streams of its route; None where nobody counts.
+        self.figures: Figures | None = None
         self.opened_at = node.timers.now()
         self.clock = StreamClock(self)
         self._last_event = last_event
@@ -94,6 +101,8 @@ class Stream(Process):
         self._reason = ""
         self._failure: str | None = None
         self._close_timer: Timer | None = None
+        # Only where it was opened by an actor.
+        self.term: Term | None = None
 
     def attach(self, socket: ClientSocket, head: bytes, command: StreamCommand) -> bool:
         """Take the socket, write ``head``, monitor the target and send it sse.join.
@@ -146,6 +155,8 @@ class Stream(Process):
             if not self._send(self._last_event.of(message)):
                 return False
             self._taken += 1
+            if message.context is not NO_CONTEXT:
+                was_written(self, message)
             return self._stage == OPEN
         else:
             log.debug("%s: its topic is not %r: not sent", self.pid, topic)
@@ -186,11 +197,18 @@ class Stream(Process):
         """Send what no inbox limit may refuse; a target that cannot take it loses it."""
         target = self.session.target_pid
         assert target is not None, "a detached stream has nobody to tell"
-        tell(self, target, topic, payload)
+        if self.context is NO_CONTEXT:
+            tell(self, target, topic, payload)
+        else:
+            tell_in_context(self, target, topic, payload)
 
     def _send(self, event: bytes) -> bool:
-        if not self._write(event) and not make_way(self, partial(self._write, event)):
-            return False
+        if not self._write(event):
+            sent, policy = self.messages_out, self.limits.slow_policy
+            if not make_way(self, partial(self._write, event)):
+                return False
+            if policy.drops and self.figures is not None:
+                self.figures.drops[policy.kind] += sent - self.messages_out
         self.messages_out += 1
         self.clock.was_active()
         return True
@@ -248,7 +266,8 @@ class Stream(Process):
 
     def on_lost(self, reason: str) -> None:
         """TCP has ended: the client has left."""
-        self._end(self._failure or reason, clean=False)
+        by_client = self._stage in (OPENING, OPEN)
+        self._end(self._failure or reason, clean=False, by_client=by_client)
 
     def _end_when_sent(self) -> None:
         # A socket that is lost has nothing queued either; on_lost comes next.
@@ -262,7 +281,9 @@ class Stream(Process):
             self._close_timer = self.node.timers.call_after(CLOSE_TIMEOUT, self.abandon)
         self.socket.when_room(self._end_when_sent)
 
-    def _end(self, reason: str, *, clean: bool, result: Result | None = None) -> None:
+    def _end(
+        self, reason: str, *, clean: bool, result: Result | None = None, by_client: bool = False
+    ) -> None:
         if self._stage == OVER:
             return
         was_joined = self._stage != OPENING
@@ -270,11 +291,18 @@ class Stream(Process):
         self.clock.stop()
         if self._close_timer is not None:
             self._close_timer.cancel()
+        if self.term is not None:
+            self.term.stop()
+            self.term = None
         if was_joined:
             leave_target(self, reason, clean=clean)
         value = value_of(self, None, reason, clean=clean, messages_in=0)
         duration = value["duration"]
         log.info("%s closed: clean=%s duration=%.1fs reason=%s", self.pid, clean, duration, reason)
+        if self.figures is not None:
+            socket = self.socket
+            traffic = Traffic(0, self.messages_out, socket.bytes_in, socket.bytes_out)
+            self.figures.ended(traffic, None, by_client=by_client)
         self.finish(result_of(value, result))
         if self.on_over is not None:
             self.on_over(self)

@@ -18,6 +18,7 @@ from functools import partial
 from sys import intern
 from typing import Any
 
+from greenrelay.core.message import NO_CONTEXT
 from greenrelay.core.pid import Pid
 from greenrelay.relay.places import Place, Places
 from greenrelay.relay.sse import StreamSession, retry
@@ -25,10 +26,12 @@ from greenrelay.relay.sse_command import StreamCommand
 from greenrelay.runtime.host import Host
 from greenrelay.runtime.node import Node
 from greenrelay.transport.drain import Connections
+from greenrelay.transport.ledger import ACCEPTED, CONTEXT, ROUTE, STREAM, UNMATCHED
 from greenrelay.transport.limits import StreamLimits
 from greenrelay.transport.opening import Opened, client_socket, is_there
 from greenrelay.transport.stream import Stream
 from greenrelay.transport.stream_event import LastEvent
+from greenrelay.transport.term import stream_as_long
 from greenrelay.transport.upgrade import Environ, has_left, take_over
 from greenrelay.websocket.handshake import HOP_BY_HOP, header_line
 
@@ -76,6 +79,28 @@ class StreamOpening:
         place kept, when the target is gone, and so with what it raises: UnsupportedServer,
         OSError for a socket that is closed, and ValueError for a header that cannot be sent.
         """
+        ledger, route = self._connections.ledger, environ.get(ROUTE, UNMATCHED)
+        outcome = "failed"
+        try:
+            opened = self._open(environ, request, command, target, limits, headers)
+            outcome = ACCEPTED
+            if opened is None:
+                outcome = "target_gone"
+            elif not opened.is_joined:
+                outcome = "client_left"
+        finally:
+            ledger.became(STREAM, route, outcome)
+        return opened
+
+    def _open(
+        self,
+        environ: Environ,
+        request: StreamRequest,
+        command: StreamCommand,
+        target: Pid | None,
+        limits: StreamLimits,
+        headers: Iterable[tuple[str, str]],
+    ) -> Opened | None:
         if target is not None and not is_there(self._node, target):
             return None
         head = stream_head(headers)
@@ -90,8 +115,13 @@ class StreamOpening:
         stream = self._make(request, command, target, limits)
         socket, leave = client_socket(taken, stream)
         self._connections.keep(stream)
+        stream.context = environ.get(CONTEXT, NO_CONTEXT)
+        route = environ.get(ROUTE, UNMATCHED)
+        self._connections.count(stream, self._connections.ledger.figures(STREAM, route))
         stream.on_over = partial(self._over, request.place)
-        return Opened(stream.attach(socket, head, command), leave)
+        is_joined = stream.attach(socket, head, command)
+        stream_as_long(stream)
+        return Opened(is_joined, leave)
 
     def _make(
         self,

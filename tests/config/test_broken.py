@@ -76,14 +76,15 @@ def test_a_broken_file_is_refused_at_its_place(text: str, problem: str) -> None:
         (
             "- {name: h}\n",
             '1:3: entry "app:h": kind: is missing; it must be one of function.python, '
-            "http.endpoint, http.router, http.service, process.host, process.python, "
-            "process.service",
+            "http.endpoint, http.router, http.service, http.static, process.host, "
+            "process.python, process.service, security.policy, security.token_store",
         ),
         (
             "- {name: h, kind: process.hots}\n",
             '1:13: process.hots "app:h": kind: "process.hots" is not known; did you mean '
             '"process.host"? Known: function.python, http.endpoint, http.router, http.service, '
-            "process.host, process.python, process.service",
+            "http.static, process.host, process.python, process.service, security.policy, "
+            "security.token_store",
         ),
         (
             "- {name: 'a:b', kind: process.host}\n",

@@ -26,10 +26,13 @@ WHOLE_ENTRIES: Mapping[str, dict[str, object]] = {
     "http.service": {"addr": ":80"},
     "http.router": {"meta.server": "gateway"},
     "http.endpoint": {"meta.router": "api", "path": "/", "func": "m:f"},
+    "http.static": {"meta.server": "gateway", "path": "/", "directory": "d"},
     "process.host": {},
     "process.python": {"source": "m:f"},
     "function.python": {"source": "m:f"},
     "process.service": {"process": "m:f"},
+    "security.policy": {"actions": "*", "resources": "*", "effect": "deny"},
+    "security.token_store": {},
 }
 NASTY: tuple[object, ...] = (
     *(None, True, False, 0, 1, 2, -1, 0.5, 1.5, 5_000_000, "", " ", "x", "a, b", ",", "5", "-1"),

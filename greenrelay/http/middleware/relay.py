@@ -22,6 +22,7 @@ from greenrelay.http.relay_response import RETRY_AFTER, cancel_orphan, find_targ
 from greenrelay.http.scope import RequestScope
 from greenrelay.http.state import state_of
 from greenrelay.relay.origin import OriginPolicy
+from greenrelay.transport.ledger import ROUTE, STREAM, UNMATCHED, WEBSOCKET
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -44,6 +45,12 @@ class Relay:
     noun: str
     what: str
 
+    def count(self, outcome: str) -> None:
+        """Count what becomes of the request: it is accepted, or refused for that cause."""
+        kind = WEBSOCKET if self.noun == "connection" else STREAM
+        ledger = state_of(current_app).connections.ledger
+        ledger.became(kind, route_of_request(), outcome)
+
     def options(
         self, cls: type[Options], view: Sequence[object], given: Mapping[str, object]
     ) -> Options:
@@ -62,6 +69,7 @@ class Relay:
         scheme, host = request.scheme, request.host
         if origins.allows(origin, scheme=scheme, host=host):
             return None
+        self.count("origin")
         if origin is None:
             text = "%s: refused a client without Origin: %s.require.origin is true"
             log.warning(text, request_path(), self.prefix)
@@ -81,6 +89,7 @@ class Relay:
 
     def refuse_place(self, option: str, limit: int) -> Response:
         """Return the refusal of one more than ``limit``, which is what ``option`` says."""
+        self.count(option.replace(".", "_"))
         log.warning(
             "%s: refused %s, %s.%s is %d",
             request_path(),
@@ -93,12 +102,14 @@ class Relay:
 
     def refuse_server(self) -> Response:
         """Return the refusal by a server that does not give its socket away."""
+        self.count("server")
         server = request.environ.get("SERVER_SOFTWARE") or "this WSGI server"
         log.error("%s: %s", request_path(), UnsupportedServer(server))
         return refuse(500, f"This server cannot relay {self.what}; its log says what can.")
 
     def refuse_command(self, header: str, error: InvalidRelayCommand) -> Response:
         """Return the refusal of a bad command, and cancel whom it names."""
+        self.count("bad_command")
         log.error("view %s: %s", request.endpoint, error)
         cancel_named(header)
         wrong = "The relay command of this address is wrong."
@@ -115,6 +126,17 @@ def answer_of(view: Callable[..., Any], args: Any, kwargs: Any) -> Response:
         for target in targets:
             cancel_if_orphan(find_target(node, target))
         raise
+
+
+def route_of_request() -> str:
+    """Return the pattern of the route that the request matches, or ``unmatched``."""
+    rule = request.url_rule
+    return UNMATCHED if rule is None else rule.rule
+
+
+def note_route() -> None:
+    """Note, for the connection that the request becomes, by which route it came."""
+    request.environ[ROUTE] = route_of_request()
 
 
 def request_path() -> str:

@@ -28,6 +28,7 @@ from greenrelay.http.middleware.relay import (
     cancel_if_orphan,
     cancel_named,
     empty,
+    note_route,
     request_path,
     request_scope,
 )
@@ -118,6 +119,7 @@ def _reserve(state: AppState, options: StreamOptions) -> Place | Response:
     if refusal is not None:
         return refusal
     if state.connections.is_draining:
+        RELAY.count("draining")
         return going_away()
     places = state.streams.places
     place = places.take(options.max_connections)
@@ -150,12 +152,14 @@ class _Attempt:
         state = self._state
         target = command.target_pid and find_target(state.node, command.target_pid)
         if command.target_pid is not None and not target:
+            RELAY.count("target_gone")
             return gone()
         pid = Pid.parse(target) if target else None
         refusal = self._check(command.metadata.get("user_id"))
         if refusal is not None:
             cancel_if_orphan(pid)
             return refusal
+        note_route()
         place, self._place = self._place, None
         assert place is not None, "a request becomes a stream once"
         listener = StreamRequest(
@@ -178,6 +182,7 @@ class _Attempt:
     def _check(self, user: object) -> Response | None:
         """Return the refusal of a stream that only the view's answer tells."""
         if request.accept_mimetypes and not request.accept_mimetypes.quality(MEDIA_TYPE):
+            RELAY.count("not_acceptable")
             return refuse(406, f"This address answers with {MEDIA_TYPE}.")
         if not can_take_over(request.environ):
             return RELAY.refuse_server()
@@ -208,4 +213,5 @@ def _refuse_stream(response: Response) -> Response:
     if header is None:
         return response
     cancel_named(header)
+    RELAY.count("bad_handshake")
     return refuse(400, "A stream of events is asked for with GET, and without an upgrade.")

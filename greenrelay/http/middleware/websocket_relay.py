@@ -33,6 +33,7 @@ from greenrelay.http.middleware.relay import (
     cancel_children,
     cancel_if_orphan,
     empty,
+    note_route,
     request_path,
 )
 from greenrelay.http.relay_response import (
@@ -166,6 +167,7 @@ def _check(upgrade: Upgrade, options: RelayOptions) -> Response | None:
         upgrade.method, upgrade.http_version, upgrade.version, upgrade.key, upgrade.extensions
     )
     if refusal is not None:
+        RELAY.count("bad_handshake")
         return refusal_response(refusal)
     unwanted = RELAY.refuse_origin(upgrade.origin, options.origins, options.allowed_origins)
     if unwanted is not None:
@@ -174,6 +176,7 @@ def _check(upgrade: Upgrade, options: RelayOptions) -> Response | None:
         return RELAY.refuse_server()
     connections = state_of(current_app).connections
     if connections.is_draining:
+        RELAY.count("draining")
         return going_away()
     if not connections.reserve(upgrade, options.max_connections):
         return RELAY.refuse_place("max.connections", options.max_connections)
@@ -184,6 +187,7 @@ def _check(upgrade: Upgrade, options: RelayOptions) -> Response | None:
 
 
 def _refuse_late(upgrade: Upgrade, seconds: float) -> Response:
+    RELAY.count("late")
     log.warning(
         "%s: view %s had not answered after wsrelay.handshake.timeout, %g s",
         upgrade.path,
@@ -198,6 +202,8 @@ def _refuse_late(upgrade: Upgrade, seconds: float) -> Response:
 def _relay(response: Response, upgrade: Upgrade | None, options: RelayOptions) -> Response:
     header = RELAY.command_in(response)
     if header is None:
+        if upgrade is not None:
+            RELAY.count("view")
         return response
     try:
         command = parse_command(header)
@@ -207,8 +213,10 @@ def _relay(response: Response, upgrade: Upgrade | None, options: RelayOptions) -
     target = find_target(node, command.target_pid)
     if upgrade is None:
         cancel_if_orphan(target)
+        RELAY.count("not_an_upgrade")
         return refusal_response(NOT_AN_UPGRADE)
     if target is None:
+        RELAY.count("target_gone")
         return gone()
     user, limit = command.metadata.get("user_id"), options.max_connections_per_user
     connections = state_of(current_app).connections
@@ -218,6 +226,7 @@ def _relay(response: Response, upgrade: Upgrade | None, options: RelayOptions) -
     # As they are seen after a trusted proxy.
     upgrade.path = request_path()
     upgrade.remote_addr = request.remote_addr or ""
+    note_route()
     upgrade.acceptance = Acceptance(command, target, options)
     empty(response)
     return response

@@ -28,14 +28,30 @@ from gevent.pywsgi import WSGIServer
 from bench.machine import describe, pin
 from greenrelay.process import pid
 from greenrelay.transport.server import Server
-from greenrelay.web import GreenRelay
+from greenrelay.web import GreenRelay, create_app
 
 RESULTS = Path(__file__).parent / "results" / "http.json"
 REQUEST = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
 BODY = b"hello"
 END = b" s"
 CONNECTIONS = 16
-SERVICE = {"name": "gateway", "kind": "http.service", "addr": ":0", "timeouts.handler": "10s"}
+# All that may stand around any view; without a tracer there is nothing for otel to do.
+EVERYTHING: dict[str, object] = {
+    "middleware": "real_ip, metrics, cors, ratelimit, compress, token_auth, sendfile",
+    "options": {
+        "ratelimit.requests": 1_000_000_000,
+        "ratelimit.burst": 1_000_000_000,
+        "token_auth.store": "t",
+        "sendfile.directory": str(Path(__file__).parent),
+    },
+    "post_middleware": "websocket_relay, sse_relay",
+}
+SERVICE: dict[str, object] = {
+    "name": "gateway",
+    "kind": "http.service",
+    "addr": ":0",
+    "timeouts.handler": "10s",
+}
 
 
 class WrongAnswer(Exception):
@@ -69,6 +85,26 @@ def _as_process() -> Flask:
     return app
 
 
+def hello() -> str:
+    """Answer, as the view of an endpoint."""
+    return "hello"
+
+
+def cpu() -> str:
+    """Tell what this server has had of the processor, as the view of an endpoint."""
+    return f"{process_time():.6f} s"
+
+
+def _from_yaml(with_middleware: bool) -> Flask:
+    entries = [SERVICE, {"name": "t", "kind": "security.token_store"}]
+    router: dict[str, object] = {"name": "r", "kind": "http.router", "meta.server": "gateway"}
+    entries.append({**router, **EVERYTHING} if with_middleware else router)
+    for name, path in (("hello", "/"), ("cpu", "/cpu")):
+        view = {"meta.router": "r", "path": path, "func": f"bench.http:{name}"}
+        entries.append({"name": name, "kind": "http.endpoint", **view})
+    return create_app(entries)
+
+
 def _on_pywsgi(app: Flask) -> int:
     server = WSGIServer(("127.0.0.1", 0), app, log=None)
     server.start()
@@ -89,6 +125,8 @@ CONTENDERS: dict[str, Callable[[], int]] = {
     "greenrelay": lambda: _on_ours(_with_greenrelay()),
     "greenrelay, with a deadline": lambda: _on_ours(_with_greenrelay([SERVICE])),
     "greenrelay, a view that is a process": lambda: _on_ours(_as_process()),
+    "greenrelay, a router from YAML": lambda: _on_ours(_from_yaml(False)),
+    "the same with all middleware": lambda: _on_ours(_from_yaml(True)),
 }
 
 

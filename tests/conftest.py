@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import sysconfig
+from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -15,6 +18,15 @@ pytest_plugins = ["greenrelay.testing", "pytester"]
 @pytest.fixture(autouse=True)
 def _no_leaks(no_leaks: object) -> None:
     """Check every test for leaks, whichever way it is run."""
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _no_real_programs() -> Iterator[None]:
+    """Let no test reach programs that somebody runs on this machine, nor the other way round."""
+    with TemporaryDirectory(prefix="greenrelay-") as folder:
+        os.environ["GREENRELAY_RUN_DIR"] = folder
+        yield
+        del os.environ["GREENRELAY_RUN_DIR"]
 
 
 @pytest.fixture

@@ -108,12 +108,11 @@ def test_no_pair_breaks_an_upgrade_or_a_stream(relay: str, stack: Stack) -> None
                 assert client.recv() == "through"
                 answered = {name.lower(): value for name, value in client.response.headers.items()}
         else:
-            client = EventClient(
-                address, "/live", headers={**headers, "Accept-Encoding": "gzip, br, zstd"}
-            )
-            assert client.event().name == "sse.message"
-            answered = client.headers
-            client.drop()
+            wanted = {**headers, "Accept-Encoding": "gzip, br, zstd"}
+            listener = EventClient(address, "/live", headers=wanted)
+            assert listener.event().name == "sse.message"
+            answered = listener.headers
+            listener.drop()
 
     assert "content-encoding" not in answered
     for name in stack[0]:

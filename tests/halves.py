@@ -12,7 +12,7 @@ import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-WAITING = ("tests/servers", "tests/app", "tests/cli", "tests/client", "tests/bench")
+WAITING = ("tests/servers", "tests/app", "tests/cli", "tests/client")
 
 
 def main() -> int:

@@ -6,12 +6,15 @@ Source: Operations, "Command line".
 from __future__ import annotations
 
 import shutil
+import signal
 import sys
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import click
+import gevent
+from gevent.event import Event as Flag
 
 from greenrelay.admin.client import AdminError, Endpoint, running
 from greenrelay.cli.files import fail, table
@@ -42,7 +45,10 @@ def top(every: str, count: int | None, pid: int | None, as_json: bool) -> None:
     since = 0.0
     pictures = 0
     programs(pid)
-    while True:
+    told = Flag()
+    # An interrupt that came as an exception could come where it is lost.
+    watcher = gevent.signal_handler(signal.SIGINT, told.set)
+    while not told.is_set():
         started = time.monotonic()
         found = _ask(pid)
         rows = [_with_rates(each, before.get(each["pid"]), started - since) for each in found]
@@ -51,11 +57,9 @@ def top(every: str, count: int | None, pid: int | None, as_json: bool) -> None:
         before, since = {each["pid"]: each for each in found}, started
         pictures += 1
         if pictures == count:
-            return
-        try:
-            time.sleep(seconds)
-        except KeyboardInterrupt:
-            return
+            break
+        told.wait(seconds)
+    watcher.cancel()
 
 
 def _ask(pid: int | None) -> list[Info]:

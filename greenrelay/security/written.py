@@ -11,9 +11,9 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from hashlib import sha256
+from importlib import import_module
 from secrets import token_urlsafe
 from time import time
-from types import ModuleType
 from typing import Any
 
 from itsdangerous import BadData, URLSafeSerializer
@@ -22,12 +22,6 @@ from greenrelay.security.actor import Actor, plain
 from greenrelay.security.revocation import Revocations
 from greenrelay.security.settings import StoreSettings
 from greenrelay.security.token_store import TokenStore, fingerprint
-
-jwt: ModuleType | None
-try:
-    import jwt
-except ImportError:  # It is an extra.
-    jwt = None
 
 NO_JWT = "needs PyJWT: pip install 'greenrelay[jwt]'"
 # No clock gets there; infinity and what is no float are further.
@@ -117,8 +111,11 @@ class JwtStore(WrittenStore):
 
     def __init__(self, settings: StoreSettings, now: Callable[[], float] = time) -> None:
         super().__init__(settings, now)
-        if jwt is None:
-            raise ValueError(NO_JWT)
+        try:
+            # It is an extra, and imports ssl, which nobody else may have patched by now.
+            jwt = import_module("jwt")
+        except ImportError:
+            raise ValueError(NO_JWT) from None
         self._jwt: Any = jwt
         self._key = _jwt_key(jwt, settings)
 

@@ -7,9 +7,11 @@ PIP := GREENRELAY_PURE_PYTHON=1 $(BIN)/python -m pip --disable-pip-version-check
 
 DOCS := NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs
 
-# Chromium for the browser tests, nginx for the servers behind a proxy; Debian has it in /usr/sbin.
+# Chromium for the browser tests, nginx and HAProxy for servers behind a proxy; Debian has those
+# in /usr/sbin.
 HAS_PROGRAMS := command -v chromium >/dev/null && command -v chromedriver >/dev/null \
-    && PATH="$$PATH:/usr/sbin" command -v nginx >/dev/null
+    && PATH="$$PATH:/usr/sbin" command -v nginx >/dev/null \
+    && PATH="$$PATH:/usr/sbin" command -v haproxy >/dev/null
 
 PYENV_PYTHONS := $(wildcard $(or $(PYENV_ROOT),$(HOME)/.pyenv)/versions/3.*/bin/python)
 
@@ -40,22 +42,22 @@ test-all: $(VENV)/.dev
 	@$(HAS_PROGRAMS) || $(MAKE) test-setup
 	$(BIN)/tox run $(if $(PYENV_PYTHONS),--discover $(PYENV_PYTHONS))
 
-# The tests drive a real Chromium and a real nginx; everything else comes with pip.
+# The tests drive a real Chromium, nginx and HAProxy; everything else comes with pip.
 test-setup:
 	@if $(HAS_PROGRAMS); then \
-	    echo "Chromium, its driver and nginx are there."; \
+	    echo "Chromium, its driver, nginx and HAProxy are there."; \
 	elif ! command -v apt-get >/dev/null; then \
-	    echo "The tests need chromium, chromedriver and nginx on PATH, and there is no apt-get"; \
+	    echo "The tests need chromium, chromedriver, nginx and haproxy on PATH; there is no apt-get"; \
 	    echo "to install them with: install them with this system's package manager."; exit 1; \
 	elif [ "$$(id -u)" = 0 ]; then \
 	    apt-get update -qq && DEBIAN_FRONTEND=noninteractive \
-	        apt-get install -y -qq --no-install-recommends chromium chromium-driver nginx-light >/dev/null; \
+	        apt-get install -y -qq --no-install-recommends chromium chromium-driver nginx-light haproxy >/dev/null; \
 	elif command -v sudo >/dev/null; then \
-	    echo "The tests need Chromium and nginx; installing them with sudo."; \
-	    sudo apt-get update -qq && sudo apt-get install -y -qq chromium chromium-driver nginx-light; \
+	    echo "The tests need Chromium, nginx and HAProxy; installing them with sudo."; \
+	    sudo apt-get update -qq && sudo apt-get install -y -qq chromium chromium-driver nginx-light haproxy; \
 	else \
-	    echo "The tests need chromium, chromium-driver and nginx; as root, run:"; \
-	    echo "    apt-get install chromium chromium-driver nginx-light"; exit 1; \
+	    echo "The tests need chromium, chromium-driver, nginx and haproxy; as root, run:"; \
+	    echo "    apt-get install chromium chromium-driver nginx-light haproxy"; exit 1; \
 	fi
 
 lint: $(VENV)/.dev

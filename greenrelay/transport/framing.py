@@ -8,9 +8,18 @@ lengths, any text that Python reads as a number, and codings it does not know as
 from __future__ import annotations
 
 import re
+from email import errors
 from http.client import HTTPMessage
 
 _NAMES = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z\n]*", re.ASCII)
+
+# What is wrong with header fields. The parser is one of e-mail, which finds fault with bodies too:
+# that of a form with files is not there yet, so it has none of the parts that its type promises.
+_DEFECTS = (
+    errors.FirstHeaderLineIsContinuationDefect,
+    errors.MisplacedEnvelopeHeaderDefect,
+    errors.MissingHeaderBodySeparatorDefect,
+)
 
 
 class AmbiguousHead(ValueError):
@@ -20,7 +29,8 @@ class AmbiguousHead(ValueError):
 def check_framing(fields: HTTPMessage) -> None:
     """Raise AmbiguousHead where readers could differ about the end of the request."""
     names = fields.keys()
-    if fields.defects or not _NAMES.fullmatch("\n".join(names)):
+    is_broken = any(isinstance(defect, _DEFECTS) for defect in fields.defects)
+    if is_broken or not _NAMES.fullmatch("\n".join(names)):
         raise AmbiguousHead("a header field has no name that could be one")
     lowered = [name.lower() for name in names]
     if lowered.count("host") > 1:

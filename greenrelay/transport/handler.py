@@ -193,6 +193,9 @@ class RelayHandler(WebSocketHandler):  # type: ignore[misc]
     def finalize_headers(self) -> None:
         """Complete the headers; a server that has closed says that this was the last response."""
         super().finalize_headers()
+        if self.command == "HEAD":
+            # Not even the chunk that ends a body: to the client it would begin the next answer.
+            self.response_use_chunked = False
         if getattr(self.server, "closed", False) and self.code != 101:
             self.close_connection = True
             self.response_headers.append((b"Connection", b"close"))

@@ -228,6 +228,27 @@ def test_a_body_up_to_the_limit_is_taken(is_chunked: bool) -> None:
         assert read_answer(sock).endswith(b"1024 bytes")
 
 
+@pytest.mark.parametrize(
+    "kind", ["multipart/form-data; boundary=b", "multipart/form-data", "message/rfc822"]
+)
+def test_a_body_of_any_type_is_taken(kind: str) -> None:
+    body = b'--b\r\nContent-Disposition: form-data; name="f"; filename="x"\r\n\r\nhi\r\n--b--\r\n'
+    with site() as address, connected(address) as sock:
+        sock.sendall(head("POST /count", f"Content-Type: {kind}", f"Content-Length: {len(body)}"))
+        sock.sendall(body)
+
+        assert read_answer(sock).endswith(b"%d bytes" % len(body))
+
+
+def test_an_answer_to_head_ends_with_its_head() -> None:
+    with site() as address, connected(address) as sock:
+        sock.sendall(head("HEAD /stream") + head("GET /", "Connection: close"))
+
+        _, _, after = read_all(sock).partition(b"\r\n\r\n")
+
+    assert after.startswith(b"HTTP/1.1 200 OK\r\n")
+
+
 def test_a_body_that_a_view_ignores_leaves_the_connection_usable() -> None:
     with site() as address, connected(address) as sock:
         sock.sendall(head("POST /ignore", "Content-Length: 2000") + b"x" * 2000)

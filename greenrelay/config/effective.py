@@ -73,7 +73,7 @@ def _setting(
     variables = entry.variables.get(given, ()) if given is not None else ()
     is_secret = any(_SECRET.search(name) for name in (names[0], *variables))
     origin = DEFAULT if given is None else _origin(entry, given, variables)
-    return Setting(names[0], _plain(value, spec), origin, is_secret and value not in (None, ()))
+    return Setting(names[0], _plain(value, spec), origin, is_secret and _is_worth_hiding(value))
 
 
 def _origin(entry: Entry, name: str, variables: tuple[str, ...]) -> str:
@@ -93,13 +93,18 @@ def _plain(value: object, spec: OptionSpec | None) -> object:
     return str(value)
 
 
+def _is_worth_hiding(value: object) -> bool:
+    # Neither nothing nor a yes or no is a secret.
+    return bool(value) and not isinstance(value, bool)
+
+
 def _masked(value: object) -> object:
     """Return a value without the secrets in it: in lists and maps, and users of URLs."""
     if isinstance(value, list):
         return [_masked(item) for item in value]
     if isinstance(value, dict):
         return {
-            key: MASK if item and _SECRET.search(key) else _masked(item)
+            key: MASK if _is_worth_hiding(item) and _SECRET.search(key) else _masked(item)
             for key, item in value.items()
         }
     return _USER_OF_URL.sub(MASK, value) if isinstance(value, str) else value

@@ -7,11 +7,14 @@ value of an option and raises ValueError, whose text is "is <value>; it must be 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from typing import TypeVar
 
 from greenrelay.config.fragment import Fragment, text_like, written_as
 from greenrelay.config.mark import shown
 from greenrelay.durations import parse_duration, parse_size
+
+T = TypeVar("T")
 
 METHODS = ("GET", "POST", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS", "TRACE")
 
@@ -107,6 +110,20 @@ def text_list(value: object) -> tuple[str, ...]:
     if not isinstance(value, (list, tuple)):
         raise ValueError(f'is {shown(value)}; it must be a list or text such as "a, b"')
     return tuple(text(item) for item in value)
+
+
+def read_each(read: Callable[[str], T], values: Iterable[str]) -> tuple[T, ...]:
+    """Return what ``read`` makes of each; raises one ValueError with all that is wrong."""
+    found: list[T] = []
+    wrong: list[str] = []
+    for value in values:
+        try:
+            found.append(read(value))
+        except ValueError as error:
+            wrong.append(str(error))
+    if wrong:
+        raise ValueError("; ".join(wrong))
+    return tuple(found)
 
 
 @written_as({"type": "array"})

@@ -7,7 +7,7 @@ problem of the configuration and not of a request.
 from __future__ import annotations
 
 from greenrelay.config.fragment import text_like, written_as
-from greenrelay.config.read import text_list
+from greenrelay.config.read import read_each, text_list
 from greenrelay.security.condition import ALONE, OPERATORS, PATH, Condition, parse_conditions
 from greenrelay.security.pattern import SYNTAX, Pattern
 from greenrelay.security.settings import ALGORITHMS
@@ -36,7 +36,7 @@ _CONDITION = {
 )
 def pattern_list(value: object) -> tuple[Pattern, ...]:
     """Read a pattern or a list of them."""
-    found = tuple(Pattern(each) for each in text_list(value))
+    found = read_each(Pattern, text_list(value))
     if not found:
         raise ValueError("is empty; it must be a pattern or a list of them")
     return found
@@ -65,6 +65,6 @@ def algorithm_names(value: object) -> tuple[str, ...]:
     names = text_list(value)
     unknown = [name for name in names if name not in ALGORITHMS]
     if unknown or not names:
-        what = f"{unknown[0]!r}" if unknown else "empty"
+        what = ", ".join(map(repr, unknown)) or "empty"
         raise ValueError(f"is {what}; known: {', '.join(ALGORITHMS)}")
     return names

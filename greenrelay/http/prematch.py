@@ -19,15 +19,18 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from flask import Flask, current_app, g, request
+from flask import Flask, current_app, request
 from werkzeug.wrappers import Response
+
+from greenrelay.http.actor import set_outer_aside
+from greenrelay.http.request_body import TOO_LARGE, too_large
 
 Handler = Callable[[], Response]
 Wrap = Callable[[Handler], Handler]
 
 EXTENSION = "greenrelay.prematch"
 _DISPATCH = "greenrelay.dispatch"
-_FAILURE = "_greenrelay_failure"
+_FAILURE = "greenrelay.failure"
 
 
 @dataclass(slots=True, eq=False)
@@ -78,18 +81,19 @@ def prematch_of(app: Flask) -> PreMatch:
 def stand_around(app: Flask) -> None:
     """Let the pre-match middleware of ``app`` stand around its requests, now or after a reload."""
     dispatch, handle = app.full_dispatch_request, app.handle_exception
-    extensions = app.extensions
-    extensions[_DISPATCH] = (dispatch, handle)
+    app.extensions[_DISPATCH] = (dispatch, handle)
 
     def dispatch_around() -> Any:
-        found = extensions.get(EXTENSION)
-        if found is None or not found.by_prefix:
-            return dispatch()
-        handler = found.handler()
-        return dispatch() if handler is _answer else _dispatch_by(app, handler)
+        give_back = set_outer_aside()
+        if give_back is None:
+            return _dispatch(app, dispatch)
+        try:
+            return _dispatch(app, dispatch)
+        finally:
+            give_back()
 
     def handle_known(e: Exception) -> Any:
-        failure = g.get(_FAILURE)
+        failure = request.environ.get(_FAILURE)
         if failure is None or failure.error is not e:
             return handle(e)
         if failure.answer is None:
@@ -100,16 +104,27 @@ def stand_around(app: Flask) -> None:
     app.handle_exception = handle_known  # type: ignore[method-assign]
 
 
+def _dispatch(app: Flask, dispatch: Callable[[], Response]) -> Response:
+    environ = request.environ
+    if TOO_LARGE in environ:
+        request.routing_exception = too_large(environ[TOO_LARGE])
+    found = app.extensions.get(EXTENSION)
+    if found is None or not found.by_prefix:
+        return dispatch()
+    handler: Handler = found.handler()
+    return dispatch() if handler is _answer else _dispatch_by(app, handler)
+
+
 def _dispatch_by(app: Flask, handler: Handler) -> Response:
     try:
         answer: Response = app.make_response(handler())
     except Exception as error:
-        failure = g.get(_FAILURE)
+        failure = request.environ.get(_FAILURE)
         if failure is not None and failure.error is error:
             raise
         # The middleware's own: an abort, or a bug.
         return app.make_response(app.handle_user_exception(error))
-    failure = g.get(_FAILURE)
+    failure = request.environ.get(_FAILURE)
     if failure is not None:
         failure.answer = answer
         raise failure.error
@@ -122,7 +137,7 @@ def _answer() -> Response:
     try:
         answer: Response = dispatch()
     except Exception as error:
-        setattr(g, _FAILURE, _Failure(error))
+        request.environ[_FAILURE] = _Failure(error)
         # Where Flask lets errors through, to a debugger or a test, there is no answer.
         answer = handle(error)
     return answer

@@ -76,8 +76,7 @@ class Gate:
         if upgrade is not None and upgrade.method != "GET" and self._find_rule(environ)[1]:
             sentence = "A WebSocket is asked for with GET."
             return refuse(400, sentence)(environ, start_response)
-        if not limit_body(environ, state.body_size):
-            return _too_large(environ, start_response, state.body_size)
+        limit_body(environ, state.body_size)
         scope = RequestScope(self._node, state.host, environ, state.attendance)
         if upgrade is None:
             return self._serve(environ, start_response, scope)
@@ -208,13 +207,6 @@ def _farewell(scope: RequestScope) -> Response:
     if scope.cut is TOO_LONG:
         return refuse(503, "This request took longer than the server allows.")
     return refuse(503, "This request was ended by the server.")
-
-
-def _too_large(
-    environ: Environ, start_response: StartResponse, limit: int | None
-) -> Iterable[bytes]:
-    sentence = f"The body is larger than the {limit} bytes this server takes."
-    return refuse(413, sentence)(environ, start_response)
 
 
 def _write_nothing(data: bytes) -> None:

@@ -1,9 +1,10 @@
 """The body of a request as a view reads it: up to a limit, and with errors that are answers.
 
 Source: HTTP, "Entries", ``limits.body_size`` and ``timeouts.read``. A body that says it is too
-large is refused before the view runs; one in chunks says so only while it is read, and then the
-reader gets 413, as it gets 408 for a client that stalls and 400 for one that leaves or sends what
-is no body. Flask answers with what a view lets out of these.
+large is refused before the view runs, as if no route had been found, so middleware and the app's
+own error handler see the 413. One in chunks says so only while it is read, and then the reader gets
+413, as it gets 408 for a client that stalls and 400 for one that leaves or sends what is no body.
+Flask answers with what a view lets out of these.
 """
 
 from __future__ import annotations
@@ -16,34 +17,52 @@ from werkzeug.exceptions import RequestTimeout as TooSlow
 
 from greenrelay.transport.upgrade import Environ
 
+# In the environ: the limit that the body of a request says it passes.
+TOO_LARGE = "greenrelay.body_too_large"
 
-def limit_body(environ: Environ, limit: int | None) -> bool:
-    """Bound the body of a request that has one; False when it says it is too large."""
+
+def limit_body(environ: Environ, limit: int | None) -> None:
+    """Bound the body of a request that has one; nothing is read of one that is too large."""
     length = environ.get("CONTENT_LENGTH")
     if not length and "HTTP_TRANSFER_ENCODING" not in environ:
-        return True
+        return
+    body = environ["wsgi.input"] = RequestBody(environ["wsgi.input"], limit)
     if limit is not None and length and length.isdecimal() and int(length) > limit:
-        return False
-    environ["wsgi.input"] = RequestBody(environ["wsgi.input"], limit)
-    return True
+        environ[TOO_LARGE] = limit
+        body.refuse()
+
+
+def too_large(limit: int | None) -> RequestEntityTooLarge:
+    """Return the answer to a body of more than ``limit`` bytes."""
+    return RequestEntityTooLarge(f"The body is larger than the {limit} bytes this server takes.")
 
 
 class RequestBody:
     """What ``wsgi.input`` is; ``limit`` bytes at most, None is any number."""
 
-    __slots__ = ("_left", "_source")
+    __slots__ = ("_left", "_limit", "_source")
 
     def __init__(self, source: Any, limit: int | None) -> None:
         self._source = source
-        self._left = limit
+        self._limit = self._left = limit
 
     def __getattr__(self, name: str) -> Any:
         # Servers look for what is theirs, such as the socket behind it.
         return getattr(self._source, name)
 
+    def refuse(self) -> None:
+        """Let whoever reads know that it is too large, and read nothing for that."""
+        self._left = -1
+
     def read(self, size: int | None = -1) -> bytes:
         """Read ``size`` bytes or all."""
         return self._read(self._source.read, size)
+
+    def readinto(self, buffer: memoryview) -> int:
+        """Read as much as there is room for, and return how much that was."""
+        data = self.read(len(buffer))
+        buffer[: len(data)] = data
+        return len(data)
 
     def readline(self, size: int | None = -1) -> bytes:
         """Read one line."""
@@ -60,6 +79,8 @@ class RequestBody:
     def _read(self, read: Any, size: int | None) -> bytes:
         wanted = -1 if size is None else size
         left = self._left
+        if left is not None and left < 0:
+            raise too_large(self._limit)
         if left is not None and (wanted < 0 or wanted > left):
             # One more than there may be tells whether there is.
             wanted = left + 1
@@ -72,6 +93,6 @@ class RequestBody:
             raise ClientDisconnected from error
         if left is not None:
             if len(data) > left:
-                raise RequestEntityTooLarge
+                raise too_large(self._limit)
             self._left = left - len(data)
         return data

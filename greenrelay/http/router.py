@@ -6,12 +6,14 @@ rules. A hand-written blueprint named by a router gets the router's prefix and m
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from flask import Blueprint, Flask
 
 from greenrelay.config.entries import HttpEndpoint, HttpRouter
+from greenrelay.config.mark import Problem
 from greenrelay.errors import UnknownEntry
 from greenrelay.http.pattern import flask_path
 from greenrelay.http.prematch import prematch_of
@@ -52,24 +54,34 @@ def mount_router(
         prematch_of(app).add(router.prefix, set(app.view_functions) - before, wraps)
 
 
-def blueprint_problems(app: Flask, routers: Iterable[HttpRouter]) -> list[str]:
-    """Return what is wrong with the blueprints that routers name, a text for each."""
-    problems: list[str] = []
-    taken = set(app.blueprints)
+def blueprint_problems(names: Iterable[str], routers: Iterable[HttpRouter]) -> list[Problem]:
+    """Return what is wrong with the blueprints that routers name; ``names`` are those in use."""
+    problems: list[Problem] = []
+    taken = set(names)
     for router in routers:
         if router.blueprint is None:
             continue
         what = _what_is_wrong(router.blueprint, taken)
         if what:
-            problems.append(str(router.problem("blueprint", what)))
+            problems.append(router.problem("blueprint", what))
     return problems
+
+
+def why_not_imported(path: str, error: Exception) -> str:
+    """Return what is wrong with the object that ``path`` names, whose import has raised."""
+    if isinstance(error, UnknownEntry):
+        return str(error)
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    where = f"{frame.filename}:{frame.lineno}"
+    return f"importing {path} failed: {type(error).__name__}: {error} ({where})"
 
 
 def _what_is_wrong(path: str, taken: set[str]) -> str:
     try:
         blueprint = import_object(path)
-    except UnknownEntry as error:
-        return str(error)
+    except Exception as error:
+        # A module's own code runs when it is imported, so anything may come out of it.
+        return why_not_imported(path, error)
     if not isinstance(blueprint, Blueprint):
         return f"{path} is not a flask.Blueprint"
     if blueprint.name in taken:

@@ -58,11 +58,11 @@ class RequestScope:
         "_host",
         "_is_over",
         "_node",
-        "_outer",
         "_result",
         "cut",
         "is_inside",
         "is_stopped",
+        "outer",
         "process",
         "socket",
         "stream",
@@ -81,7 +81,7 @@ class RequestScope:
         self._environ = environ
         running: Any = getcurrent()
         # A view may serve a request of its own, with a test client: the outer one goes on then.
-        self._outer = getattr(running, "greenrelay_scope", None)
+        self.outer = getattr(running, "greenrelay_scope", None)
         running.greenrelay_scope = self
         self._greenlet = running
         self._is_over = False
@@ -176,7 +176,7 @@ class RequestScope:
             return
         self._is_over = True
         running, process = self._greenlet, self.process
-        running.greenrelay_scope = self._outer
+        running.greenrelay_scope = self.outer
         if self.socket is not None:
             self._attendance.leave(self)
         if process is not None:

@@ -84,16 +84,19 @@ class Condition:
 def parse_conditions(value: object) -> tuple[Condition, ...]:
     """Read a list of maps with ``field``, ``operator`` and ``value`` or ``value_from``.
 
-    Raises ValueError that says which item, and what is wrong with it.
+    Raises ValueError that says which items are wrong, and what with each.
     """
     if not isinstance(value, (list, tuple)):
         raise ValueError(f"is {value!r}; it must be a list of conditions")
     found: list[Condition] = []
+    wrong: list[str] = []
     for index, item in enumerate(value):
         try:
             found.append(_parse_condition(item))
         except ValueError as error:
-            raise ValueError(f"item {index + 1}: {error}") from None
+            wrong.append(f"item {index + 1}: {error}")
+    if wrong:
+        raise ValueError("; ".join(wrong))
     return tuple(found)
 
 

@@ -19,7 +19,8 @@ PUBLIC_ALGORITHMS = (
 )
 ALGORITHMS = (*SECRET_BYTES, *PUBLIC_ALGORITHMS)
 SIGNED_SECRET_BYTES = 32
-SHORTEST = 0.001
+# Beyond it a clock would not be one any more.
+SHORTEST, LONGEST = 0.001, 100 * 365 * 86400.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +52,10 @@ class StoreSettings:
 
 def settings_problems(settings: StoreSettings) -> list[tuple[str, str]]:
     """Return (setting, what is wrong with it) for all that is wrong."""
-    if settings.expiration < SHORTEST:
-        return [("expiration", f"is {settings.expiration:g} s; it must be at least 1ms")]
+    lasts = settings.expiration
+    if not SHORTEST <= lasts <= LONGEST:
+        limit = "at least 1ms" if lasts < SHORTEST else "at most 36500d"
+        return [("expiration", f"is {lasts:g} s; it must be {limit}")]
     if settings.type == OPAQUE:
         return []
     if settings.type == SIGNED:

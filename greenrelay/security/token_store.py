@@ -12,7 +12,7 @@ from time import time
 
 from greenrelay.durations import parse_duration
 from greenrelay.security.actor import Actor
-from greenrelay.security.settings import StoreSettings
+from greenrelay.security.settings import LONGEST, StoreSettings
 
 MAX_TOKEN = 8192
 
@@ -38,8 +38,8 @@ class TokenStore(ABC):
         TypeError for ``meta`` that cannot be written into the token.
         """
         lasts = self.settings.expiration if expires_in is None else parse_duration(expires_in)
-        if lasts <= 0:
-            raise ValueError(f"expires_in: {expires_in!r} must be above 0")
+        if not 0 < lasts <= LONGEST:
+            raise ValueError(f"expires_in: {expires_in!r} must be above 0 and at most 36500d")
         if isinstance(groups, str):
             raise ValueError(f"groups: {groups!r} must be a list of texts")
         actor = Actor(actor_id, meta or {}, tuple(groups), self.now() + lasts)

@@ -137,7 +137,8 @@ class JwtStore(WrittenStore):
             "verify_exp": False,
             "verify_nbf": False,
             "verify_iat": False,
-            "verify_aud": bool(settings.audience),
+            # Without one of our own, a token that is meant for somebody is meant for somebody else.
+            "verify_aud": True,
         }
         try:
             found: object = self._jwt.decode(

@@ -67,6 +67,8 @@ def test_options_of_middleware_have_their_values_aliases_and_defaults() -> None:
         ("meta.keyboard", "p", "p"),
         ("meta.tokenizer", "p", "p"),
         ("meta.password", None, None),
+        ("meta.allow.credentials", True, True),
+        ("meta.pass", [{"token": False, "secret": 7}], [{"token": False, "secret": "***"}]),
         ("meta.url", "redis://me:pw@host/0", "redis://***@host/0"),
         ("meta.urls", ["redis://me:pw@host/0"], ["redis://***@host/0"]),
         ("meta.url", "redis://me:p@w@host/0", "redis://***@host/0"),

@@ -266,3 +266,41 @@ def test_what_cannot_be_registered_says_why(
         register_middleware(name, refuses, stage, options=options)
 
     assert str(caught.value) == error
+
+
+def test_a_crash_is_not_that_of_the_next_request_in_one_application_context(client: Make) -> None:
+    made = client(
+        router("api", "/api", "one")
+        + endpoint("fine", "api", "/fine")
+        + endpoint("crash", "api", "/crash", "crash")
+    )
+    ends: list[object] = []
+    made.application.teardown_request(ends.append)
+
+    with made.application.app_context():
+        statuses = [made.get(path).status_code for path in ("/api/crash", "/api/fine")]
+
+    assert statuses == [500, 200]
+    assert isinstance(ends[0], LookupError)
+    assert ends[1] is None
+
+
+def test_it_sees_the_refusal_of_a_body_that_is_too_large(client: Make) -> None:
+    made = client(API)
+    made.application.register_error_handler(413, lambda error: (error.description, 413))
+
+    answer = made.get("/api/fine", environ_overrides={"CONTENT_LENGTH": "16777217"})
+
+    assert answer.status_code == 413
+    assert answer.text == "The body is larger than the 16777216 bytes this server takes."
+    assert seen == ["> one", "> two", "< two 413", "< one 413"]
+
+
+def test_nothing_of_a_body_that_is_too_large_is_read(client: Make) -> None:
+    made = client(API)
+    made.application.before_request(lambda: seen.append(request.get_data(as_text=True)))
+
+    answer = made.post("/nowhere", data=b"x" * 16777217)
+
+    assert answer.status_code == 413
+    assert seen == []

@@ -430,6 +430,20 @@ def test_a_typo_is_a_problem_of_the_configuration(
     assert "hunter2" not in found
 
 
+def test_all_that_is_wrong_in_a_list_is_told_at_once() -> None:
+    """Errors come all at once"""
+    conditions = [
+        {"field": "actor.id", "operator": "equals", "value": 1},
+        {"field": "actor.id", "operator": "eq", "value": 1},
+        {"field": "user.id", "operator": "exists"},
+    ]
+
+    found = problem(add(actions=["user*", "read", "*x"])) + problem(add(conditions=conditions))
+
+    for text in ("'user*' is no pattern", "'*x' is no pattern", "item 1: ", "item 3: "):
+        assert text in found
+
+
 def test_a_policy_with_a_typo_is_located(tmp_path: Any) -> None:
     file = tmp_path / "bad.yaml"
     file.write_text(

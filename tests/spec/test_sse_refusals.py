@@ -417,6 +417,7 @@ def test_a_client_that_has_left_by_then_leaves_nothing_running() -> None:
         ({"slow_policy": "maybe"}, "sserelay.slow.policy"),
         ({"queue_bytes": "x"}, "sserelay.queue.bytes"),
         ({"retry": "-1s"}, "sserelay.retry"),
+        ({"ping_timeout": "25d"}, "sserelay.ping.timeout is 2.16e+06 s; it must be at most 24d"),
         ({"allowed_origins": ["https://"]}, "https://"),
     ],
 )

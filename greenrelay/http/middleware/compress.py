@@ -23,10 +23,8 @@ from werkzeug.datastructures import Accept
 from werkzeug.wrappers import Response
 
 from greenrelay.config.options import choice, option, size
-from greenrelay.http.middleware.decorator import around_view, keyword_options
-
-Handler = Callable[[], Response]
-View = Callable[..., Any]
+from greenrelay.http.middleware.decorator import Handler, View, around_view, keyword_options
+from greenrelay.http.middleware.finish import add_vary
 
 # So much is compressed before others have a turn: about 8 ms of gzip.
 PIECE = 256 * 1024
@@ -144,7 +142,7 @@ def _compress(response: Response, options: CompressOptions) -> None:
     if not data or len(data) < options.min_length:
         return
     # A cache must know, also of an answer that this client gets as it is.
-    _add_vary(response)
+    add_vary(response.headers, "Accept-Encoding")
     coding = _choose(request.accept_encodings)
     if coding is None:
         return
@@ -158,14 +156,6 @@ def _compress(response: Response, options: CompressOptions) -> None:
     etag, is_weak = response.get_etag()
     if etag and not is_weak:
         response.set_etag(etag, weak=True)
-
-
-def _add_vary(response: Response) -> None:
-    # There may be several fields of the name, which Werkzeug's ``vary`` would make the first of.
-    values = [value for value in response.headers.getlist("Vary") if value]
-    names = [name.strip().lower() for value in values for name in value.split(",")]
-    if "accept-encoding" not in names and "*" not in names:
-        response.headers["Vary"] = ", ".join([*values, "Accept-Encoding"])
 
 
 def _choose(accepted: Accept) -> str | None:

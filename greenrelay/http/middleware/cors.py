@@ -24,8 +24,8 @@ from werkzeug.wrappers import Response
 from greenrelay.config.fragment import fragment_of, written_as
 from greenrelay.config.mark import shown
 from greenrelay.config.options import boolean, duration, option, text_list
-from greenrelay.http.middleware.decorator import keyword_options
-from greenrelay.http.middleware.finish import Finish, View, finish_answers, finish_views
+from greenrelay.http.middleware.decorator import View, keyword_options, synchronous
+from greenrelay.http.middleware.finish import Finish, add_vary, finish_answers, finish_views
 from greenrelay.relay.origin import OriginPolicy, parse_origins
 from greenrelay.websocket.handshake import is_token
 
@@ -152,7 +152,7 @@ class _Cors:
     def _allow(self, headers: Headers) -> bool:
         """Say whether the page may read the answer; True if it may."""
         if not self._is_open:
-            _add_vary(headers)
+            add_vary(headers, "Origin")
         # A view that names an origin has decided for itself.
         origin = None if ALLOW_ORIGIN in headers else self._allowed_origin()
         if origin is None:
@@ -204,13 +204,6 @@ def _allowed(listed: tuple[str, ...], header: str) -> tuple[str, ...]:
     return tuple(name for name in asked if is_token(name))
 
 
-def _add_vary(headers: Headers) -> None:
-    values = [value for value in headers.getlist("Vary") if value]
-    names = [name.strip().lower() for value in values for name in value.split(",")]
-    if "origin" not in names and "*" not in names:
-        headers["Vary"] = ", ".join([*values, "Origin"])
-
-
 def _answers_options(view: View) -> bool:
     """Whether a view says that it takes OPTIONS itself."""
     methods: Any = getattr(view, "methods", None) or ()
@@ -220,10 +213,12 @@ def _answers_options(view: View) -> bool:
 def _with_options(view: View) -> View:
     """Return a view that answers OPTIONS as Flask does."""
 
+    called = synchronous(view)
+
     @wraps(view)
     def answer(*args: Any, **kwargs: Any) -> Any:
         if request.method == "OPTIONS":
             return current_app.make_default_options_response()
-        return view(*args, **kwargs)
+        return called(*args, **kwargs)
 
     return answer

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import wraps
+from inspect import iscoroutinefunction
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from flask import make_response
+from flask import current_app, make_response
 from werkzeug.wrappers import Response
 
 from greenrelay.config.mark import Problem
@@ -52,13 +53,26 @@ def around_view(wrap: Callable[[Handler], Handler]) -> Callable[[View], View]:
     """Return a decorator that lets a pre-match middleware stand around one view."""
 
     def decorate(view: View) -> View:
+        called = synchronous(view)
+
         @wraps(view)
         def wrapped(*args: Any, **kwargs: Any) -> Response:
-            return wrap(lambda: make_response(view(*args, **kwargs)))()
+            return wrap(lambda: make_response(called(*args, **kwargs)))()
 
         return wrapped
 
     return decorate
+
+
+def synchronous(view: View) -> View:
+    """Return what calls a view as Flask does, which runs one that is ``async`` to its end."""
+    if not iscoroutinefunction(view):
+        return view
+
+    def call(*args: Any, **kwargs: Any) -> Any:
+        return current_app.ensure_sync(view)(*args, **kwargs)
+
+    return call
 
 
 def _shown(problem: Problem) -> str:

@@ -8,16 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 from flask import request
 
 from greenrelay.config.options import option
 from greenrelay.http.actor import authority
-from greenrelay.http.middleware.decorator import keyword_options
+from greenrelay.http.middleware.decorator import View, keyword_options
 from greenrelay.http.middleware.firewall import action_name, guard
-
-View = Callable[..., Any]
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,11 +13,12 @@ from functools import wraps
 from typing import Any
 
 from flask import after_this_request, current_app
+from werkzeug.datastructures import Headers
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response
 
-View = Callable[..., Any]
-Handler = Callable[[], Response]
+from greenrelay.http.middleware.decorator import Handler, View, synchronous
+
 # Typed as Flask has it, whose Response it is in truth.
 Finish = Callable[[Any], Any]
 Decide = Callable[[], Response | Finish]
@@ -43,6 +44,8 @@ def finish_views(decide: Decide) -> Callable[[View], View]:
     """Return the decorator of a view for ``decide``."""
 
     def decorate(view: View) -> View:
+        called = synchronous(view)
+
         @wraps(view)
         def decorated(*args: Any, **kwargs: Any) -> Any:
             decision = decide()
@@ -50,11 +53,20 @@ def finish_views(decide: Decide) -> Callable[[View], View]:
                 return decision
             # What the view raises becomes an answer only outside of it.
             after_this_request(decision)
-            return view(*args, **kwargs)
+            return called(*args, **kwargs)
 
         return decorated
 
     return decorate
+
+
+def add_vary(headers: Headers, name: str) -> None:
+    """Tell caches that the answer depends on the request's header ``name`` as well."""
+    # There may be several fields of the name, which Werkzeug's ``vary`` would make the first of.
+    values = [value for value in headers.getlist("Vary") if value]
+    names = [each.strip().lower() for value in values for each in value.split(",")]
+    if name.lower() not in names and "*" not in names:
+        headers["Vary"] = ", ".join([*values, name])
 
 
 def _answer_of(inner: Handler, finish: Finish) -> Response:

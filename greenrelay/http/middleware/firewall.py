@@ -19,6 +19,7 @@ from werkzeug.wrappers import Response
 from greenrelay.config.fragment import text_like, written_as
 from greenrelay.config.mark import shown
 from greenrelay.http.actor import authority, current_actor
+from greenrelay.http.middleware.decorator import synchronous
 
 log = logging.getLogger("greenrelay.http")
 
@@ -42,10 +43,12 @@ def guard(action: str, resource: Callable[[], str | None]) -> Callable[[View], V
     """
 
     def decorate(view: View) -> View:
+        called = synchronous(view)
+
         @wraps(view)
         def guarded(*args: Any, **kwargs: Any) -> Any:
             refusal = _refusal(action, resource())
-            return view(*args, **kwargs) if refusal is None else refusal
+            return called(*args, **kwargs) if refusal is None else refusal
 
         return guarded  # type: ignore[return-value]
 

@@ -101,7 +101,7 @@ def _note_status(span: Span, status: int, error: BaseException | None = None) ->
 
 def _attributes(route: str) -> dict[str, str | int]:
     environ = request.environ
-    host, _, port = request.host.partition(":")
+    host, port = _host_and_port(request.host)
     found: dict[str, str | int] = {
         "http.request.method": request.method,
         "url.path": request.path,
@@ -118,3 +118,11 @@ def _attributes(route: str) -> dict[str, str | int]:
     if request.user_agent.string:
         found["user_agent.original"] = request.user_agent.string
     return found
+
+
+def _host_and_port(written: str) -> tuple[str, str]:
+    """Return both parts of a Host, the port "" where there is none."""
+    # The colons of an IPv6 address stand in brackets.
+    end = written.rfind("]") + 1
+    name, _, port = written[end:].partition(":")
+    return written[:end].strip("[]") + name, port

@@ -21,8 +21,8 @@ from greenrelay.config.fragment import text_like, written_as
 from greenrelay.config.mark import shown
 from greenrelay.config.options import duration, option, text
 from greenrelay.config.read import integer_from
-from greenrelay.http.middleware.decorator import keyword_options
-from greenrelay.http.middleware.finish import Finish, Handler, View, finish_answers, finish_views
+from greenrelay.http.middleware.decorator import Handler, View, keyword_options
+from greenrelay.http.middleware.finish import Finish, finish_answers, finish_views
 from greenrelay.http.relay_response import refuse
 from greenrelay.http.state import state_of
 from greenrelay.relay.throttle import Throttle, Verdict

@@ -22,6 +22,7 @@ from werkzeug.wrappers import Response
 from greenrelay.config.fragment import fragment_of, written_as
 from greenrelay.config.mark import shown
 from greenrelay.config.options import boolean, option, text_list
+from greenrelay.config.read import read_each
 from greenrelay.http.middleware.decorator import Handler, View, around_view, keyword_options
 
 Address = IPv4Address | IPv6Address
@@ -51,10 +52,14 @@ _MAPPED = IPv6Network("::ffff:0:0/96")
 @written_as(fragment_of(text_list))
 def _subnets(value: object) -> tuple[str, ...]:
     """Read subnets in CIDR notation and single addresses."""
-    return tuple(_subnet(each, value) for each in text_list(value))
+    written = text_list(value)
+    try:
+        return read_each(_subnet, written)
+    except ValueError as error:
+        raise ValueError(f"is {shown(value)}; {error}") from None
 
 
-def _subnet(written: str, value: object) -> str:
+def _subnet(written: str) -> str:
     try:
         return str(_network(written))
     except ValueError:
@@ -65,7 +70,7 @@ def _subnet(written: str, value: object) -> str:
         meant = f"; did you mean {_network(written, strict=False)}?"
     except ValueError:
         meant = ""
-    raise ValueError(f"is {shown(value)}; {shown(written)} must be {hint}{meant}")
+    raise ValueError(f"{shown(written)} must be {hint}{meant}")
 
 
 def _network(written: str, *, strict: bool = True) -> Network:

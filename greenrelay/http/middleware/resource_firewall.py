@@ -19,12 +19,11 @@ from flask import request
 from greenrelay.config.fragment import text_like, written_as
 from greenrelay.config.mark import shown
 from greenrelay.config.options import option
-from greenrelay.http.middleware.decorator import keyword_options
+from greenrelay.http.middleware.decorator import View, keyword_options
 from greenrelay.http.middleware.firewall import action_name, guard
 
 log = logging.getLogger("greenrelay.http")
 
-View = Callable[..., Any]
 _PARAMETER = re.compile(r"\{([^\W\d]\w*)\}")
 _TARGET = r"(?:[^\s*{}]|\{[A-Za-z_][A-Za-z0-9_]*\})+"
 _ESCAPED = str.maketrans({character: f"%{ord(character):02X}" for character in "%.:* \t\r\n"})

@@ -12,7 +12,6 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import wraps
-from typing import Any
 
 from flask import current_app, request
 from greenlet import getcurrent
@@ -22,14 +21,12 @@ from werkzeug.wrappers import Response
 from greenrelay.config.directory import directory as directory_option
 from greenrelay.config.options import option
 from greenrelay.errors import ConfigError
-from greenrelay.http.middleware.decorator import around_view, keyword_options
+from greenrelay.http.middleware.decorator import Handler, View, around_view, keyword_options
 from greenrelay.http.served_file import fill, find, media_type, open_file
 from greenrelay.transport.upgrade import UPGRADE
 
 log = logging.getLogger("greenrelay.http")
 
-Handler = Callable[[], Response]
-View = Callable[..., Any]
 HEADER = "X-Sendfile"
 
 

@@ -22,6 +22,8 @@ from greenrelay.config.options import duration, option, size, text_list
 from greenrelay.config.read import integer_from
 from greenrelay.core.pid import Pid
 from greenrelay.errors import InvalidRelayCommand
+from greenrelay.http.middleware.decorator import synchronous
+from greenrelay.http.middleware.finish import add_vary
 from greenrelay.http.middleware.relay import (
     Relay,
     answer_of,
@@ -50,6 +52,8 @@ MEDIA_TYPE = "text/event-stream"
 RELAY = Relay("sse_relay", "sserelay", HEADER, "stream", "events")
 
 _count = integer_from(0)
+# The kernel counts it in milliseconds, in 32 bits.
+_LONGEST_PING_TIMEOUT = 24 * 86400.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +77,10 @@ class StreamOptions:
     origins: OriginPolicy = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
+        if self.ping_timeout > _LONGEST_PING_TIMEOUT:
+            raise ValueError(
+                f"sserelay.ping.timeout is {self.ping_timeout:g} s; it must be at most 24d"
+            )
         policy = parse_origins(self.allowed_origins)
         if policy.allows_all:
             log.warning("sserelay.allowed.origins is *: any page may listen, without cookies")
@@ -93,17 +101,19 @@ def stream_middleware(options: StreamOptions) -> Callable[[View], View]:
     """Return the middleware itself, for typed options."""
 
     def decorate(view: View) -> View:
+        called = synchronous(view)
+
         @wraps(view)
         def streamed(*args: Any, **kwargs: Any) -> Response:
             if request.method != "GET" or UPGRADE in request.environ:
-                return _refuse_stream(answer_of(view, args, kwargs))
+                return _refuse_stream(answer_of(called, args, kwargs))
             state = state_of(current_app)
             place = _reserve(state, options)
             if isinstance(place, Response):
                 return place
             attempt = _Attempt(state, options, place)
             try:
-                return attempt.respond(answer_of(view, args, kwargs))
+                return attempt.respond(answer_of(called, args, kwargs))
             finally:
                 attempt.close()
 
@@ -204,7 +214,7 @@ def _allow_origin(response: Response, origins: OriginPolicy) -> None:
         return
     response.headers["Access-Control-Allow-Origin"] = origin
     response.headers["Access-Control-Allow-Credentials"] = "true"
-    response.headers.add("Vary", "Origin")
+    add_vary(response.headers, "Origin")
 
 
 def _refuse_stream(response: Response) -> Response:

@@ -10,19 +10,15 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
-from flask import g, request
+from flask import request
 from werkzeug.wrappers import Response
 
 from greenrelay.config.fragment import written_as
 from greenrelay.config.mark import shown
 from greenrelay.config.options import option, text
-from greenrelay.http.actor import act_as, token_store
-from greenrelay.http.middleware.decorator import around_view, keyword_options
-
-Handler = Callable[[], Response]
-View = Callable[..., Any]
+from greenrelay.http.actor import act_as, act_as_nobody, token_store
+from greenrelay.http.middleware.decorator import Handler, View, around_view, keyword_options
 
 STORE_OPTION = "token_auth.store"
 _TOKEN = r"[A-Za-z0-9!#$%&'*+.^_`|~-]*"
@@ -80,7 +76,7 @@ def token_middleware(options: TokenOptions) -> Callable[[Handler], Handler]:
                 act_as(actor)
             else:
                 # Another one around this one may have recognised somebody.
-                g.setdefault("actor", None)
+                act_as_nobody()
             return handler()
 
         return recognised

@@ -27,6 +27,7 @@ from greenrelay.config.options import (
 )
 from greenrelay.config.read import integer_from
 from greenrelay.errors import InvalidCloseCode, InvalidRelayCommand
+from greenrelay.http.middleware.decorator import synchronous
 from greenrelay.http.middleware.relay import (
     Relay,
     answer_of,
@@ -140,6 +141,8 @@ def relay_middleware(options: RelayOptions) -> Callable[[View], View]:
     """Return the middleware itself, for typed options."""
 
     def decorate(view: View) -> View:
+        called = synchronous(view)
+
         @wraps(view)
         def relayed(*args: Any, **kwargs: Any) -> Response:
             upgrade: Upgrade | None = request.environ.get(UPGRADE)
@@ -147,10 +150,10 @@ def relay_middleware(options: RelayOptions) -> Callable[[View], View]:
             if refusal is not None:
                 return refusal
             if upgrade is None:
-                return _relay(answer_of(view, args, kwargs), upgrade, options)
+                return _relay(answer_of(called, args, kwargs), upgrade, options)
             seconds = options.handshake_timeout
             try:
-                response = within(seconds, lambda: answer_of(view, args, kwargs))
+                response = within(seconds, lambda: answer_of(called, args, kwargs))
             except TooLate:
                 return _refuse_late(upgrade, seconds)
             return _relay(response, upgrade, options)

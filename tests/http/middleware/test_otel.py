@@ -129,6 +129,25 @@ def test_a_request_is_a_span_of_the_clients_trace(spans: InMemorySpanExporter) -
 
 
 @pytest.mark.parametrize(
+    ("host", "address", "port"),
+    [
+        ("[2001:db8::1]:8443", "2001:db8::1", 8443),
+        ("[::1]", "::1", None),
+        ("a.test", "a.test", None),
+    ],
+)
+def test_the_address_of_the_server_is_what_the_client_calls_it(
+    spans: InMemorySpanExporter, host: str, address: str, port: int | None
+) -> None:
+    with serving(traced_app("host")) as served:
+        http(served, "/t/users/7", headers={"Host": host})
+
+    (span,) = spans.get_finished_spans()
+    attributes = span.attributes or {}
+    assert (attributes["server.address"], attributes.get("server.port")) == (address, port)
+
+
+@pytest.mark.parametrize(
     ("path", "name", "status", "code"),
     [
         ("/t/crash", "GET /t/crash", 500, StatusCode.ERROR),

@@ -209,6 +209,14 @@ def test_what_is_no_subnet_is_a_problem_of_the_option(written: str) -> None:
     )
 
 
+def test_every_subnet_that_is_none_is_told() -> None:
+    _, problems = read_options(RealIpOptions, {"real_ip.trusted.subnets": "ten, ::1, 10.0.0.0/33"})
+
+    (problem,) = problems
+    assert '"ten" must be' in problem.text
+    assert '"10.0.0.0/33" must be' in problem.text
+
+
 def test_a_subnet_with_bits_behind_its_prefix_is_one_that_was_mistyped() -> None:
     _, problems = read_options(RealIpOptions, {"real_ip.trusted.subnets": "10.0.0.5/8"})
 

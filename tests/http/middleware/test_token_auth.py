@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -101,6 +102,47 @@ def test_one_that_knows_nobody_leaves_whom_another_has_recognised(app: Flask) ->
 
     assert ask(app, "/", Authorization=f"Bearer {token(app)}") == "ada"
     assert ask(app, "/", Authorization=f"Bearer {token(app, 'bob', 'keys')}") == "bob"
+
+
+def test_requests_that_share_an_application_context_share_no_actor(app: Flask) -> None:
+    app.get("/")(token_auth(store="tokens")(who))
+    app.get("/unguarded")(lambda: {"id": getattr(current_actor(), "id", None)})
+    ada = token(app)
+
+    with app.app_context():
+        known = ask(app, "/", Authorization=f"Bearer {ada}")
+        others = [ask(app, "/unguarded"), ask(app, "/")]
+
+    assert known == "ada"
+    assert others == [None, None]
+
+
+@pytest.mark.parametrize("login", ["token", "other", "none"])
+def test_a_request_inside_another_one_has_an_actor_of_its_own(app: Flask, login: str) -> None:
+    inner = None if login == "none" else "bob"
+
+    def whose() -> list[object]:
+        return [getattr(actor, "id", None) for actor in (current_actor(), gr.exec(current_actor))]
+
+    @app.get("/inner")
+    @token_auth(store="tokens")
+    def inside() -> list[object]:
+        if login == "other":
+            act_as(Actor("bob"))
+        return whose()
+
+    @app.get("/outer")
+    @token_auth(store="tokens")
+    def outside() -> dict[str, object]:
+        before = whose()
+        headers = {"Authorization": f"Bearer {token(app, 'bob')}"} if login == "token" else {}
+        found = app.test_client().get("/inner", headers=headers).json
+        return {"id": [before, found, whose(), g.actor.id]}
+
+    with serving(app) as address:
+        _, _, body = http(address, "/outer", headers={"Authorization": f"Bearer {token(app)}"})
+
+    assert json.loads(body)["id"] == [["ada", "ada"], [inner, inner], ["ada", "ada"], "ada"]
 
 
 @pytest.mark.parametrize(

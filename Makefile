@@ -23,7 +23,7 @@ COMPILED := $(wildcard greenrelay/core/*.py greenrelay/core/*.pxd) \
     $(wildcard greenrelay/transport/*.py greenrelay/transport/*.pxd)
 
 .PHONY: run test test-pure test-all test-setup lint types format bench bench-http bench-transport \
-    bench-relay autobahn autobahn-fast autobahn-client docs docs-serve clean
+    bench-cluster bench-relay autobahn autobahn-fast autobahn-client docs docs-serve clean
 
 run: $(VENV)/.run
 	$(BIN)/greenrelay run config.yaml
@@ -81,6 +81,10 @@ bench-transport: $(VENV)/.bench $(VENV)/.compiled
 
 bench-relay: $(VENV)/.bench $(VENV)/.compiled
 	$(BIN)/python -m bench.relay
+
+# The engine of a cluster by itself: a NATS server that it starts, and two nodes; half a minute.
+bench-cluster: $(VENV)/.dev $(VENV)/.compiled
+	$(BIN)/python -m bench.cluster_engine
 
 # Every case of Autobahn's test suite against our own server; about ten minutes. It needs a
 # Python 2.7, on PATH or from pyenv, sets up the rest, and fails where there is none.

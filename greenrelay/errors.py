@@ -12,7 +12,7 @@
         InvalidSize (ValueError)      text or number that is not a size
         InvalidCloseCode (ValueError) close code that may not be sent
         InvalidRelayCommand (ValueError)  X-WS-Relay, ws.control and the like
-        InvalidEventName (ValueError) topic that cannot name a server-sent event
+        InvalidEventName, UnsendablePayload (ValueError)  a topic, a payload that cannot be sent
         NotInProcess (RuntimeError)   call that only a process can make
         UnknownEntry, UnknownHost, UnknownName, UnknownOption (LookupError)
         HostFull, InboxFull           a limit of a process host
@@ -21,12 +21,13 @@
         ReservedTopic (ValueError)    topic that starts with "@"
         Timeout (TimeoutError)        nothing came in time
         ProcessDown                   the process that was called has ended
-        ProcessFailed                 the process that was run with exec ended abnormally
+        ProcessFailed, RemoteError    what was run with exec, called on another node, failed
         NodeStopped                   the node is shut down
         ConfigError (ValueError)      all problems of a configuration at once
         UnsupportedServer (RuntimeError)  the WSGI server cannot do what was asked
         InvalidURL (ValueError)       text that is not the address of a WebSocket
         ConnectionRefused, ConnectionClosed (ConnectionError)  a WebSocket client's connection
+        EngineError                   the engine of a cluster cannot do or say something
         HandshakeFailed               the server answered with something else than a WebSocket
 
 Facts are attributes, the text is made in ``__str__``. Source: Processes, "Functions".
@@ -66,8 +67,7 @@ class _InvalidText(GreenRelayError, ValueError):
 
     def __init__(self, text: object, why: str = "") -> None:
         super().__init__(text, why)
-        self.text = text
-        self.why = why
+        self.text, self.why = text, why
 
     def __str__(self) -> str:
         return f"{self._what} {self.text!r}: {self.why or self._allowed}"
@@ -108,16 +108,12 @@ class InvalidCloseCode(GreenRelayError, ValueError):
 class InvalidRelayCommand(GreenRelayError, ValueError):
     """A relay command with a bad field: ``field``, the ``value`` found and the ``rule`` broken.
 
-    ``source`` is where it came from: ``X-WS-Relay``, ``ws.control``, ``X-SSE-Relay`` or
-    ``sse.control``.
+    ``source`` is ``X-WS-Relay``, ``ws.control``, ``X-SSE-Relay`` or ``sse.control``.
     """
 
     def __init__(self, field: str, value: object, rule: str, source: str = "X-WS-Relay") -> None:
         super().__init__(field, value, rule)
-        self.field = field
-        self.value = value
-        self.rule = rule
-        self.source = source
+        self.field, self.value, self.rule, self.source = field, value, rule, source
 
     def __str__(self) -> str:
         shown = repr(self.value)
@@ -131,11 +127,19 @@ class InvalidEventName(GreenRelayError, ValueError):
 
     def __init__(self, topic: str, why: str) -> None:
         super().__init__(topic, why)
-        self.topic = topic
-        self.why = why
+        self.topic, self.why = topic, why
 
     def __str__(self) -> str:
         return f"event name {self.topic!r}: {self.why}"
+
+
+class UnsendablePayload(_InvalidText):
+    """A payload that cannot leave its node; ``text`` is the part of it, ``why`` what is wrong."""
+
+    _allowed = "None, bool, 64-bit int, float, str, bytes, list, tuple, dict, datetime, UUID or Pid"
+
+    def __str__(self) -> str:
+        return f"{self.text} {self.why}; what leaves its node is {self._allowed}"
 
 
 class NotInProcess(GreenRelayError, RuntimeError):
@@ -143,8 +147,7 @@ class NotInProcess(GreenRelayError, RuntimeError):
 
     def __init__(self, function: str, way_out: str = "run it with node.run(entry)") -> None:
         super().__init__(function, way_out)
-        self.function = function
-        self.way_out = way_out
+        self.function, self.way_out = function, way_out
 
     def __str__(self) -> str:
         return f"greenrelay.{self.function}() was called outside a process; {self.way_out}"
@@ -155,9 +158,7 @@ class _Unknown(GreenRelayError, LookupError):
 
     def __init__(self, name: object, known: Sequence[str] = (), why: str = "") -> None:
         super().__init__(name, tuple(known), why)
-        self.name = name
-        self.known = tuple(known)
-        self.why = why
+        self.name, self.known, self.why = name, tuple(known), why
 
     def __str__(self) -> str:
         text = f"{self._what} {self.name!r} is not known"
@@ -197,23 +198,21 @@ class HostFull(GreenRelayError):
 
     def __init__(self, host: str, limit: int) -> None:
         super().__init__(host, limit)
-        self.host = host
-        self.limit = limit
+        self.host, self.limit = host, limit
 
     def __str__(self) -> str:
         return f"host {self.host!r} is full: max_processes is {self.limit}"
 
 
 class InboxFull(GreenRelayError):
-    """The inbox of ``pid`` holds ``limit`` messages already; the message was not taken."""
+    """The message was not taken: ``rule`` lets ``limit`` of them wait for ``pid``, and they do."""
 
-    def __init__(self, pid: str, limit: int) -> None:
-        super().__init__(pid, limit)
-        self.pid = pid
-        self.limit = limit
+    def __init__(self, pid: str, limit: int, rule: str = "inbox.limit") -> None:
+        super().__init__(pid, limit, rule)
+        self.pid, self.limit, self.rule = pid, limit, rule
 
     def __str__(self) -> str:
-        return f"inbox of {self.pid} is full: inbox.limit is {self.limit}"
+        return f"inbox of {self.pid} is full: {self.rule} is {self.limit}"
 
 
 class NameTaken(GreenRelayError):
@@ -221,8 +220,7 @@ class NameTaken(GreenRelayError):
 
     def __init__(self, name: str, owner: str) -> None:
         super().__init__(name, owner)
-        self.name = name
-        self.owner = owner
+        self.name, self.owner = name, owner
 
     def __str__(self) -> str:
         return f"name {self.name!r} is taken by {self.owner}"
@@ -233,8 +231,7 @@ class NotMember(GreenRelayError):
 
     def __init__(self, group: str, pid: str) -> None:
         super().__init__(group, pid)
-        self.group = group
-        self.pid = pid
+        self.group, self.pid = group, pid
 
     def __str__(self) -> str:
         return f"{self.pid} is not a member of group {self.group!r}"
@@ -245,8 +242,7 @@ class NotOwner(GreenRelayError):
 
     def __init__(self, name: str, owner: str) -> None:
         super().__init__(name, owner)
-        self.name = name
-        self.owner = owner
+        self.name, self.owner = name, owner
 
     def __str__(self) -> str:
         return f"name {self.name!r} belongs to {self.owner}; only its owner releases it"
@@ -268,8 +264,7 @@ class Timeout(GreenRelayError, TimeoutError):
 
     def __init__(self, what: str, seconds: float) -> None:
         super().__init__(what, seconds)
-        self.what = what
-        self.seconds = seconds
+        self.what, self.seconds = what, seconds
 
     def __str__(self) -> str:
         return f"{self.what}: nothing came within {self.seconds:g} s"
@@ -280,8 +275,7 @@ class ProcessDown(GreenRelayError):
 
     def __init__(self, pid: str, reason: str) -> None:
         super().__init__(pid, reason)
-        self.pid = pid
-        self.reason = reason
+        self.pid, self.reason = pid, reason
 
     def __str__(self) -> str:
         return f"process {self.pid} is down: {self.reason}"
@@ -295,12 +289,21 @@ class ProcessFailed(GreenRelayError):
 
     def __init__(self, pid: str, reason: str, traceback: str = "") -> None:
         super().__init__(pid, reason, traceback)
-        self.pid = pid
-        self.reason = reason
-        self.traceback = traceback
+        self.pid, self.reason, self.traceback = pid, reason, traceback
 
     def __str__(self) -> str:
         return f"process {self.pid} failed: {self.reason}"
+
+
+class RemoteError(GreenRelayError):
+    """An exception of another node: ``type`` is the name of its class, ``message`` its text."""
+
+    def __init__(self, type: str, message: str) -> None:
+        super().__init__(type, message)
+        self.type, self.message = type, message
+
+    def __str__(self) -> str:
+        return f"{self.type}: {self.message}"
 
 
 class NodeStopped(GreenRelayError):
@@ -333,8 +336,7 @@ class UnsupportedServer(GreenRelayError, RuntimeError):
 
     def __init__(self, server: str, what: str = "hand its socket to a relay") -> None:
         super().__init__(server, what)
-        self.server = server
-        self.what = what
+        self.server, self.what = server, what
 
     def __str__(self) -> str:
         return (
@@ -355,8 +357,7 @@ class ConnectionRefused(GreenRelayError, ConnectionError):
 
     def __init__(self, url: str, why: str) -> None:
         super().__init__(url, why)
-        self.url = url
-        self.why = why
+        self.url, self.why = url, why
 
     def __str__(self) -> str:
         return f"{self.url}: {self.why}"
@@ -365,15 +366,12 @@ class ConnectionRefused(GreenRelayError, ConnectionError):
 class HandshakeFailed(GreenRelayError):
     """What answered is no WebSocket; ``why`` says what is wrong with the answer.
 
-    ``status`` is its HTTP status, 0 when it was no HTTP at all, and ``body`` what there was of
-    its body.
+    ``status`` is its HTTP status (0: it was no HTTP at all), ``body`` what there was of its body.
     """
 
     def __init__(self, status: int, body: bytes = b"", why: str = "it must be 101") -> None:
         super().__init__(status, body, why)
-        self.status = status
-        self.body = body
-        self.why = why
+        self.status, self.body, self.why = status, body, why
 
     def __str__(self) -> str:
         answer = f"the server answered {self.status}" if self.status else "the server's answer"
@@ -385,8 +383,18 @@ class ConnectionClosed(GreenRelayError, ConnectionError):
 
     def __init__(self, code: int, reason: str = "") -> None:
         super().__init__(code, reason)
-        self.code = code
-        self.reason = reason
+        self.code, self.reason = code, reason
 
     def __str__(self) -> str:
         return f"websocket closed with {self.code}" + (f": {self.reason}" if self.reason else "")
+
+
+class EngineError(GreenRelayError):
+    """The engine at the address ``engine`` cannot do or say something; ``why`` tells more."""
+
+    def __init__(self, engine: str, why: str) -> None:
+        super().__init__(engine, why)
+        self.engine, self.why = engine, why
+
+    def __str__(self) -> str:
+        return f"cluster engine {self.engine}: {self.why}"

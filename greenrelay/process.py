@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from greenrelay.cluster.node_events import NodeDown, NodeEvents, NodeUp, node_events, nodes
 from greenrelay.core.events import (
     Cancel,
     Event,
@@ -81,6 +82,9 @@ __all__ = [
     "Message",
     "MonitorRef",
     "Node",
+    "NodeDown",
+    "NodeEvents",
+    "NodeUp",
     "Pid",
     "ProcessInfo",
     "RelayTarget",
@@ -108,6 +112,8 @@ __all__ = [
     "lookup",
     "members",
     "monitor",
+    "node_events",
+    "nodes",
     "pid",
     "processes",
     "receive",

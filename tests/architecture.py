@@ -46,7 +46,17 @@ IMPURE_MODULES = frozenset(
 # What comes from outside the standard library, and the rooms that may use it.
 OUTSIDE: dict[str, frozenset[str]] = {
     "gevent": frozenset(
-        {"runtime", "transport", "metrics", "boot", "admin", "cli", "cluster", "proving"}
+        {
+            "runtime",
+            "transport",
+            "metrics",
+            "boot",
+            "admin",
+            "cli",
+            "cluster",
+            "proving",
+            "dashboard",
+        }
     ),
     "greenlet": frozenset({"runtime", "transport", "cluster", "http", "proving"}),
     "pytest": frozenset({"proving"}),

@@ -24,6 +24,7 @@ NORMAL = "normal"
 SHUTDOWN = "shutdown"
 KILLED = "killed"
 NOPROC = "noproc"
+NOCONNECTION = "noconnection"
 CLEAN_REASONS = frozenset((NORMAL, SHUTDOWN))
 
 
@@ -93,6 +94,7 @@ def result_of_reason(reason: str) -> Result:
 RESULT_NORMAL = Result()
 RESULT_KILLED = result_of_reason(KILLED)
 RESULT_NOPROC = result_of_reason(NOPROC)
+RESULT_NOCONNECTION = result_of_reason(NOCONNECTION)
 
 
 class MonitorRef:

@@ -7,12 +7,14 @@ cdef class Topology:
     cdef dict _watchers
     cdef dict _watching
     cdef Py_ssize_t _number
+    cdef public object observer
 
     cpdef bint concerns(self, pid) except -1
     cpdef link(self, one, other)
     cpdef MonitorRef make_ref(self, watcher, target)
     @cython.locals(ref=MonitorRef)
     cpdef MonitorRef monitor(self, watcher, target)
+    cpdef enter(self, MonitorRef ref)
     @cython.locals(ref=MonitorRef, fired=tuple, linked=tuple)
     cpdef tuple ended(self, pid)
     @cython.locals(peers=dict)

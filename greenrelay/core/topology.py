@@ -7,7 +7,7 @@ stand for sets where the order of delivery should not depend on a hash seed.
 
 from __future__ import annotations
 
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from greenrelay.core.events import MonitorRef
 from greenrelay.core.pid import Pid
@@ -15,16 +15,27 @@ from greenrelay.core.pid import Pid
 Key = TypeVar("Key")
 
 
-class Topology:
-    """All links and monitors of a node."""
+class Observer(Protocol):
+    """Who has to know of relations that end otherwise than by an ending; must not wait."""
 
-    __slots__ = ("_links", "_number", "_watchers", "_watching")
+    def unmonitored(self, ref: MonitorRef) -> None:
+        """A monitor was taken back, or its watcher has ended."""
+
+    def unlinked(self, one: Pid, other: Pid) -> None:
+        """``one`` has unlinked ``other``, if it was linked at all."""
+
+
+class Topology:
+    """All links and monitors of a node; ``observer`` hears of those that are undone."""
+
+    __slots__ = ("_links", "_number", "_watchers", "_watching", "observer")
 
     def __init__(self) -> None:
         self._links: dict[Pid, dict[Pid, None]] = {}
         self._watchers: dict[Pid, dict[MonitorRef, None]] = {}
         self._watching: dict[Pid, dict[MonitorRef, None]] = {}
         self._number = 0
+        self.observer: Observer | None = None
 
     def __len__(self) -> int:
         return len(self._links) + len(self._watchers) + len(self._watching)
@@ -44,8 +55,17 @@ class Topology:
 
     def unlink(self, one: Pid, other: Pid) -> None:
         """Undo the link of two processes, if there is one."""
+        self.part(one, other)
+        if self.observer is not None:
+            self.observer.unlinked(one, other)
+
+    def part(self, one: Pid, other: Pid) -> bool:
+        """Forget a link and tell no observer; False when there is none."""
+        if other not in self._links.get(one, ()):
+            return False
         self._forget_link(one, other)
         self._forget_link(other, one)
+        return True
 
     def make_ref(self, watcher: Pid, target: Pid | None) -> MonitorRef:
         """Return a ref no other monitor has; it is not in force."""
@@ -56,12 +76,25 @@ class Topology:
         """Let ``watcher`` hear of the ending of ``target``; each call is one more monitor."""
         ref = self.make_ref(watcher, target)
         if watcher != target:
-            _table_of(self._watchers, target)[ref] = None
-            _table_of(self._watching, watcher)[ref] = None
+            self.enter(ref)
         return ref
+
+    def enter(self, ref: MonitorRef) -> None:
+        """Let a monitor that was made elsewhere be in force."""
+        assert ref.target is not None
+        _table_of(self._watchers, ref.target)[ref] = None
+        _table_of(self._watching, ref.watcher)[ref] = None
 
     def unmonitor(self, ref: MonitorRef) -> bool:
         """Take a monitor back; False when it is not in force (any more)."""
+        if not self.take(ref):
+            return False
+        if self.observer is not None:
+            self.observer.unmonitored(ref)
+        return True
+
+    def take(self, ref: MonitorRef) -> bool:
+        """Forget a monitor and tell no observer; False when it is not in force."""
         if ref not in self._watching.get(ref.watcher, ()):
             return False
         assert ref.target is not None
@@ -90,6 +123,8 @@ class Topology:
         for ref in self._watching.pop(pid, ()):
             assert ref.target is not None
             _discard(self._watchers, ref.target, ref)
+            if self.observer is not None:
+                self.observer.unmonitored(ref)
         fired = tuple(self._watchers.pop(pid, ()))
         for ref in fired:
             _discard(self._watching, ref.watcher, ref)

@@ -12,7 +12,9 @@ from collections.abc import Mapping, Sequence
 from greenrelay.core.events import NOPROC
 from greenrelay.core.message import NO_CONTEXT, Message, check_topic
 from greenrelay.core.pid import Pid
+from greenrelay.core.plain import check_plain
 from greenrelay.errors import InboxFull, ProcessDown
+from greenrelay.runtime.abroad import check_scope
 from greenrelay.runtime.channel import GroupEvents
 from greenrelay.runtime.current import current_node, current_process, require_process
 from greenrelay.runtime.node import Node
@@ -21,17 +23,19 @@ from greenrelay.runtime.process import Process
 log = logging.getLogger("greenrelay.runtime")
 
 
-def join(group: str, dest: str | None = None) -> None:
+def join(group: str, dest: str | None = None, scope: str = "cluster") -> None:
     """Make this process, or ``dest``, a member of ``group``; joined twice, it has to leave twice.
 
-    Membership ends with the process. Raises ProcessDown when ``dest`` is gone, UnknownName, and
-    ValueError for a group that is no text or empty.
+    Membership ends with the process. With the scope ``local`` no other node of a cluster sees it.
+    Raises ProcessDown when ``dest`` is gone or of another node, UnknownName, and ValueError for a
+    group that is no text or empty, or a scope that is none.
     """
     caller = require_process("join")
+    check_scope(scope)
     process: Process | None = caller if dest is None else caller.node.find(dest)
-    if process is None:
+    if process is None or process.is_remote:
         raise ProcessDown(str(dest), NOPROC)
-    caller.node.groups.join(group, process)
+    caller.node.groups.join(group, process, is_local=scope == "local")
 
 
 def leave(group: str) -> None:
@@ -40,47 +44,74 @@ def leave(group: str) -> None:
     process.node.groups.leave(group, process.pid)
 
 
-def members(group: str) -> tuple[Pid, ...]:
-    """Return the members of ``group`` in order of joining, each once."""
-    return current_node("members").groups.members(group)
+def members(group: str, scope: str = "cluster") -> tuple[Pid, ...]:
+    """Return the members of ``group``, each once, those of this node first, in order of joining.
+
+    In a cluster the first question after a group waits for the other nodes that have members, a
+    second at most; with the scope ``local`` only members on this node count.
+    """
+    check_scope(scope)
+    node = current_node("members")
+    others = () if scope == "local" or not node.cluster else node.cluster.groups.members(group)
+    return node.groups.members(group) + others
 
 
-def groups() -> tuple[str, ...]:
-    """Return the groups of this process's node that have members."""
-    return require_process("groups").node.groups.names()
+def groups(scope: str = "cluster") -> tuple[str, ...]:
+    """Return the groups that have members, with the scope ``local`` members on this node."""
+    check_scope(scope)
+    node = require_process("groups").node
+    mine = node.groups.names()
+    others = () if scope == "local" or not node.cluster else node.cluster.groups.names()
+    return tuple(dict.fromkeys(mine + others))
 
 
-def watch(group: str) -> tuple[tuple[Pid, ...], GroupEvents]:
+def watch(group: str, scope: str = "cluster") -> tuple[tuple[Pid, ...], GroupEvents]:
     """Return the members of ``group`` and a channel of Joined and Left from this moment on.
 
     ``close()`` of the channel stops watching, and so does the ending of this process. Each call
-    is a watch of its own.
+    is a watch of its own. It may wait as members does; with the scope ``local`` it is about the
+    members on this node.
     """
     process = require_process("watch")
-    return process.node.groups.watch(group, process)
+    check_scope(scope)
+    node = process.node
+    if scope == "local" or not node.cluster:
+        return node.groups.watch(group, process, is_local=scope == "local")
+    # What is asked first waits; what is asked again is there, and nothing comes in between.
+    node.cluster.groups.members(group)
+    mine, channel = node.groups.watch(group, process)
+    return mine + node.cluster.groups.members(group), channel
 
 
-def broadcast(group: str, topic: str, payload: object = None) -> int:
+def broadcast(group: str, topic: str, payload: object = None, scope: str = "cluster") -> int:
     """Send a message to each member of ``group``; return how many took it.
 
     This process gets it too if it is a member. Members that are full or gone are passed by; where
-    a host's overflow rule is ``block``, this waits for its members one after the other. Raises
-    ReservedTopic, and what a connection says of a bad payload once the others have got it.
+    a host's overflow rule is ``block``, this waits for its members one after the other. In a
+    cluster, members on other nodes count as soon as it is on its way to them; the scope ``local``
+    leaves them out. Raises ReservedTopic, UnsendablePayload before anybody has got it where there
+    are other nodes, and what a connection says of a bad payload once the others have got it.
     """
     check_topic(topic)
+    check_scope(scope)
     process = current_process()
     node = process.node if process else current_node("broadcast")
     pids = node.groups.members(group)
+    if node.is_foreign_thread():
+        node.on_hub(_deliver_quietly, node, group, topic, payload, scope)
+        return len(pids)
+    if node.strict_payloads:
+        check_plain(payload)
+    sender, context = (None, NO_CONTEXT) if process is None else (process.pid, process.context)
     if process is not None:
         process.sent += len(pids)
-        return _deliver(node, pids, topic, payload, process.pid, process.context)
-    if node.is_foreign_thread():
-        node.on_hub(_deliver_quietly, node, pids, topic, payload)
-        return len(pids)
-    return _deliver(node, pids, topic, payload)
+    count = 0
+    if scope != "local" and node.cluster is not None:
+        count = node.cluster.groups.broadcast(group, topic, payload, sender, context)
+    return count + deliver_to_all(node, pids, topic, payload, sender, context)
 
 
-def _deliver(
+def deliver_to_all(
     node: Node,
     pids: Sequence[Pid],
     topic: str,
@@ -88,6 +119,7 @@ def _deliver(
     sender: Pid | None = None,
     context: Mapping[str, object] = NO_CONTEXT,
 ) -> int:
+    """Deliver a message to those of ``pids`` that are there; return how many took it."""
     message = Message(topic, payload, sender, context)
     # Each connection among them sends the same bytes: see Message.
     message.frame = b""
@@ -108,8 +140,10 @@ def _deliver(
     return count
 
 
-def _deliver_quietly(node: Node, pids: Sequence[Pid], topic: str, payload: object) -> None:
+def _deliver_quietly(node: Node, group: str, topic: str, payload: object, scope: str) -> None:
     try:
-        _deliver(node, pids, topic, payload)
+        if scope != "local" and node.cluster is not None:
+            node.cluster.groups.broadcast(group, topic, payload, None, NO_CONTEXT)
+        deliver_to_all(node, node.groups.members(group), topic, payload)
     except Exception as error:
         log.warning("message %r to a group was lost for some: %s", topic, error)

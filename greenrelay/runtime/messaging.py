@@ -17,6 +17,7 @@ from greenrelay.core.pid import Pid
 from greenrelay.durations import parse_duration
 from greenrelay.errors import ProcessDown, ReservedTopic, Timeout
 from greenrelay.runtime import current
+from greenrelay.runtime.abroad import spawn_abroad, why_gone
 from greenrelay.runtime.channel import Events, Inbox
 from greenrelay.runtime.function_process import FunctionProcess
 from greenrelay.runtime.process import Process
@@ -36,30 +37,36 @@ def spawn(
     link: bool = False,
     monitor: bool = False,
     context: Mapping[str, object] | None = None,
+    node: str | None = None,
     **kwargs: Any,
 ) -> Pid:
     """Start a process that runs ``entry(*args, **kwargs)`` and return its PID.
 
-    ``entry`` is a callable, the id of an entry or ``"module:callable"``. Link, monitor and name
-    are in force before its first line runs. ``context`` values add to those of the caller. Raises
-    UnknownEntry, UnknownHost, HostFull, NameTaken, and NotInProcess for a link or monitor asked
-    for outside a process; then nothing was started.
+    ``entry`` is a callable, the id of an entry or ``"module:callable"``. Link, monitor and name are
+    in force before its first line runs. ``context`` values add to those of the caller. On another
+    ``node``, of which it is the id, ``entry`` is the id of an entry declared there, and this waits
+    for its answer. Raises UnknownEntry, UnknownHost, HostFull, NameTaken, and NotInProcess for a
+    link or monitor asked for outside a process; then nothing was started. For another node also
+    UnsendablePayload, ProcessDown without a connection to it, and Timeout.
     """
     parent = current.require_process("spawn") if link or monitor else current.current_process()
     if parent is None:
-        node = current.current_node("spawn")
-        node.check_thread("spawn")
+        home = current.current_node("spawn")
+        home.check_thread("spawn")
     else:
-        node = parent.node
+        home = parent.node
     carried = inherited(parent, context)
-    process = node.spawn_process(entry, args, kwargs, host, name, carried)
+    if node is not None and node != home.id:
+        options = {"host": host, "name": name, "link": link, "monitor": monitor}
+        return spawn_abroad(home, node, entry, args, kwargs, {**options, "context": carried})
+    process = home.spawn_process(entry, args, kwargs, host, name, carried)
     if parent is not None:
         if parent.children is not None:
             parent.children[process.pid] = name
         if link:
-            node.link(parent, process)
+            home.link(parent, process)
         if monitor:
-            node.monitor(parent, process.pid)
+            home.monitor(parent, process.pid)
     return process.pid
 
 
@@ -125,8 +132,9 @@ def send(dest: str, topic: str, payload: object = None) -> bool:
     """Send a message; it never waits, save for a host whose overflow rule is ``block``.
 
     Returns True when an inbox took it and False when ``dest`` is the PID of a process that has
-    ended. Raises ReservedTopic, UnknownName, InvalidPid, InboxFull, and what a connection says of
-    a bad payload; then nothing was sent.
+    ended, or of a node that is not there; True for another node says that it is on its way. Raises
+    ReservedTopic, UnknownName, InvalidPid, InboxFull, UnsendablePayload for another node, and what
+    a connection says of a bad payload; then nothing was sent.
     """
     process = current.current_process()
     if process is None:
@@ -179,7 +187,7 @@ def call_in(
     seconds = _seconds(timeout)
     target = caller.table.get(dest) or caller.node.find(dest)
     if target is None:
-        raise ProcessDown(dest, NOPROC)
+        raise ProcessDown(dest, why_gone(caller.node, dest).reason)
     if target is caller:
         raise ProcessDown(dest, "calling_self")
     check_topic(topic)
@@ -225,6 +233,8 @@ def _await_answer(
         caller.calling = None
         waiter.drop()
         waiters.pop(waiter, None)
+        if not waiter.is_done:
+            target.hung_up(waiter)
     return True
 
 

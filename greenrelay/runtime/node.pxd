@@ -25,6 +25,8 @@ cdef class Node(Home):
     cdef public dict services
     cdef public bint debug
     cdef public object idle
+    cdef public object cluster
+    cdef public bint strict_payloads
 
     @cython.locals(process=FunctionProcess, place=Host)
     cpdef FunctionProcess spawn_process(

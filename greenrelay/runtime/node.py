@@ -18,11 +18,9 @@ from gevent.event import Event as Flag
 
 from greenrelay.core.events import (
     KILLED,
-    RESULT_NOPROC,
     Cancel,
     Exit,
     MonitorRef,
-    Result,
     result_of_reason,
 )
 from greenrelay.core.message import NO_CONTEXT, Message, ReplySlot, check_topic
@@ -31,26 +29,21 @@ from greenrelay.core.pid import Pid, make_pid
 from greenrelay.core.strategy import ChildInfo
 from greenrelay.core.topology import Topology
 from greenrelay.durations import parse_duration
-from greenrelay.errors import (
-    HostFull,
-    NodeStopped,
-    Timeout,
-    UnknownHost,
-    UnknownName,
-)
+from greenrelay.errors import HostFull, NodeStopped, UnknownHost, UnknownName
+from greenrelay.runtime.abroad import Cluster, join, why_gone
 from greenrelay.runtime.entry import Entries
 from greenrelay.runtime.fork import disown, follow_forks
 from greenrelay.runtime.function_process import FunctionProcess
 from greenrelay.runtime.home import Home
 from greenrelay.runtime.host import Host
 from greenrelay.runtime.membership import Membership
+from greenrelay.runtime.outside import ask_to_end, end_now, run_from_outside
 from greenrelay.runtime.process import Process
 from greenrelay.runtime.reaper import Reaper
 from greenrelay.runtime.server import Server, ServerProcess
 from greenrelay.runtime.shutdown import shut_down
 from greenrelay.runtime.supervisor import Supervisor
 from greenrelay.runtime.timers import Timer
-from greenrelay.runtime.waiter import Waiter, value_of
 from greenrelay.runtime.watchdog import Watchdog
 
 if TYPE_CHECKING:
@@ -71,7 +64,9 @@ class Node(Home):
     greenlet for each process, where the reference counts that recycling rests on do not hold; it
     is the default where ``GREENRELAY_RECYCLE_WORKERS`` is 0 in the environment. ``debug`` logs an
     ERROR for each payload that was changed after it was sent, at a price for each message.
-    ``watchdog``, a duration, logs a WARNING for what keeps the hub busy for longer.
+    ``watchdog``, a duration, logs a WARNING for what keeps the hub busy for longer. ``cluster``, an
+    engine or the address of one, connects it with the other nodes of ``app`` there. Under
+    ``strict_payloads`` sending inside the node refuses what could not leave it, too.
     """
 
     def __init__(
@@ -82,11 +77,15 @@ class Node(Home):
         recycle_workers: bool | None = None,
         debug: bool = False,
         watchdog: float | str | None = None,
+        cluster: object = None,
+        app: str = "app",
+        strict_payloads: bool = False,
     ) -> None:
         super().__init__(recycle_workers=recycle_workers)
         self.name = name or socket.gethostname().split(".")[0] or "node"
         self.grace = grace
         self.debug = debug
+        self.strict_payloads = strict_payloads
         if watchdog is not None:
             self.watchdog = Watchdog(self, watchdog)
         self.entries = Entries()
@@ -95,6 +94,8 @@ class Node(Home):
         self._incarnate()
         self.add_host(Host(DEFAULT_HOST))
         open_nodes.add(self)
+        if cluster is not None:
+            self.join_cluster(cluster, app)
 
     def _incarnate(self) -> None:
         self.id = f"{self.name}.{secrets.token_hex(4)}"
@@ -103,6 +104,8 @@ class Node(Home):
         self.groups = Membership()
         self.topology = Topology()
         self.supervisor = Supervisor(self)
+        # The other nodes; a forked child has none.
+        self.cluster: Cluster | None = None
         self._number = 0
         self.reaper = Reaper(self)
         # The children of supervisors, who end them, and what the one of the services has to show.
@@ -132,6 +135,14 @@ class Node(Home):
         if default and self.default_host == DEFAULT_HOST:
             self.default_host = host.id
         return host
+
+    def join_cluster(self, engine: object, app: str = "app") -> None:
+        """Connect with the other nodes of ``app`` at ``engine``, or an address; may wait.
+
+        Raises EngineError. Never before a fork: the child would share the connection.
+        """
+        if self.cluster is None:
+            self.cluster = join(self, engine, app)
 
     # life
 
@@ -248,6 +259,8 @@ class Node(Home):
     def route_surely(self, dest: Pid, topic: str, payload: object, sender: Pid) -> bool:
         """Deliver a message that no inbox limit may refuse, such as ws.leave."""
         process = self.processes.get(dest)
+        if process is None and self.cluster is not None:
+            process = self.find(dest)
         if process is None:
             return False
         return process.deliver_surely(Message(topic, payload, sender))
@@ -274,13 +287,20 @@ class Node(Home):
         if process is not None:
             return process
         if isinstance(dest, Pid):
-            return None
+            return None if self.cluster is None else self.cluster.find(dest)
         if isinstance(dest, str) and dest[:1] != "{":
-            owner = self.names.owner(dest)
+            owner = self.owner(dest)
             if owner is None:
                 raise UnknownName(dest)
-            return self.processes.get(owner)
-        return self.processes.get(Pid.parse(dest))
+            return self.find(owner)
+        return self.find(Pid.parse(dest))
+
+    def owner(self, name: str) -> Pid | None:
+        """Return the process that has ``name``, here or in the cluster, or None."""
+        owner = self.names.owner(name)
+        if owner is None and self.cluster is not None:
+            owner = self.cluster.names.owner(name)
+        return owner
 
     def send_after(
         self,
@@ -312,15 +332,20 @@ class Node(Home):
         if target is None:
             gone = Pid.parse(dest) if isinstance(dest, str) and dest[:1] == "{" else None
             ref = self.topology.make_ref(watcher.pid, gone)
-            watcher.deliver_event(Exit(gone or str(dest), RESULT_NOPROC, ref))
+            watcher.deliver_event(Exit(gone or str(dest), why_gone(self, gone), ref))
             return ref
         watcher.is_related = target.is_related = True
-        return self.topology.monitor(watcher.pid, target.pid)
+        ref = self.topology.monitor(watcher.pid, target.pid)
+        if self.cluster is not None:
+            self.cluster.monitored(target, ref)
+        return ref
 
     def link(self, one: Process, other: Process) -> None:
         """Let two processes share their fate."""
         one.is_related = other.is_related = True
         self.topology.link(one.pid, other.pid)
+        if self.cluster is not None:
+            self.cluster.linked(one, other)
 
     def register(self, name: str, process: Process) -> None:
         """Give ``process`` a name; raises NameTaken unless it is free or its own."""
@@ -329,21 +354,11 @@ class Node(Home):
 
     def cancel(self, dest: str, *, sender: Pid | None, deadline: float, reason: str | None) -> bool:
         """Ask a process to end, and kill it after ``deadline`` seconds; False if it is gone."""
-        process = self.find(dest)
-        if process is None:
-            return False
-        self.on_hub(_tell, process, Cancel(sender, reason, deadline))
-        pid = process.pid
-        self.on_hub(self.timers.start, deadline, Timer(lambda: self.terminate(pid)))
-        return True
+        return ask_to_end(self, self.find(dest), Cancel(sender, reason, deadline))
 
     def terminate(self, dest: str, reason: str = KILLED) -> bool:
         """End a process now, which it cannot trap; False if it is gone."""
-        process = self.find(dest)
-        if process is None:
-            return False
-        self.on_hub(_end, process, result_of_reason(reason))
-        return True
+        return end_now(self, self.find(dest), result_of_reason(reason))
 
     # from outside
 
@@ -355,19 +370,7 @@ class Node(Home):
         was killed.
         """
         self.check_thread("run")
-        done = Flag()
-        waiter = Waiter(done.set)
-        process = self.spawn_process(entry, args, kwargs)
-        process.is_related = True
-        process.waiters = {waiter: None}
-        try:
-            if not done.wait(timeout):
-                raise Timeout(f"{process.entry}", timeout or 0.0)
-        finally:
-            if not waiter.is_done:
-                waiter.drop()
-                self.terminate(process.pid)
-        return value_of(waiter, process.pid)
+        return run_from_outside(self, entry, args, kwargs, timeout)
 
     def shutdown(self, timeout: float = 10.0) -> None:
         """End every process and stop: ask, wait ``timeout`` seconds, kill. Idempotent."""
@@ -376,6 +379,8 @@ class Node(Home):
 
     def close(self) -> None:
         """Stop what serves the processes: the last step of shutdown."""
+        if self.cluster is not None:
+            self.cluster.stop()
         self.supervisor.stop()
         self.leave()
         open_nodes.discard(self)
@@ -385,14 +390,6 @@ class Node(Home):
         disown(self)
         self.leave()
         self._incarnate()
-
-
-def _tell(process: Process, event: Cancel) -> None:
-    process.deliver_event(event)
-
-
-def _end(process: Process, result: Result) -> None:
-    process.end(result)
 
 
 follow_forks(open_nodes)

@@ -15,6 +15,7 @@ cdef class Process(Task):
     cdef public object pid
     cdef public object entry_object
     cdef public bint trap_links
+    cdef public bint is_strict
     cdef public double born_at
     cdef public object calling
     cdef public Py_ssize_t sent

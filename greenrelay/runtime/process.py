@@ -15,6 +15,7 @@ from greenlet import greenlet
 from greenrelay.core.events import Event, Result
 from greenrelay.core.message import NO_CONTEXT, Message, ReplySlot
 from greenrelay.core.pid import Pid
+from greenrelay.core.plain import check_plain
 from greenrelay.core.topology import Topology
 from greenrelay.runtime.entry import entry_name
 from greenrelay.runtime.task import DEAD, NO_SIGNAL, RUNNING, Task
@@ -36,6 +37,7 @@ class Process(Task):
         "host",
         "is_related",
         "is_shared",
+        "is_strict",
         "node",
         "pid",
         "sent",
@@ -61,6 +63,8 @@ class Process(Task):
         # What it runs: a callable or an id; upgrade() changes it.
         self.entry_object = entry
         self.trap_links = False
+        # Whether a message must be what could leave the node.
+        self.is_strict = node.strict_payloads
         self.born_at = now
         self.sent = 0
         self.context: Mapping[str, object] = NO_CONTEXT
@@ -72,6 +76,11 @@ class Process(Task):
         self.waiters: dict[Waiter, None] | None = None
         # Whom it waits for in call or exec: see wait_cycle.py.
         self.calling: Process | None = None
+
+    @property
+    def is_remote(self) -> bool:
+        """Whether it stands for a process of another node."""
+        return False
 
     @property
     def entry(self) -> str:
@@ -87,6 +96,8 @@ class Process(Task):
         slot: ReplySlot | None,
     ) -> bool:
         """Make a message and deliver it: the one place where messages on their way are made."""
+        if self.is_strict:
+            check_plain(payload)
         message = Message.__new__(Message)
         return self.deliver(message.fill(topic, payload, sender, context, slot))
 
@@ -121,6 +132,8 @@ class Process(Task):
             # finds the name free.
             self.node.names.release(self.pid)
             self.node.groups.ended(self.pid)
+            if self.node.cluster is not None:
+                self.node.cluster.names.release(self.pid)
         if self.is_related and self._is_awaited():
             self.node.supervisor.report(self, result, error)
         self.let_go()
@@ -132,6 +145,9 @@ class Process(Task):
             return True
         topology: Topology = self.node.topology
         return topology.concerns(self.pid)
+
+    def hung_up(self, waiter: Waiter) -> None:
+        """Notice that who called it waits no more; only a process of another node has to."""
 
     def let_go(self) -> None:
         """Drop what only a live process needs; called once, when it has ended."""

@@ -11,7 +11,6 @@ from greenrelay.core.events import (
     KILLED,
     NOPROC,
     NORMAL,
-    RESULT_NOPROC,
     LinkDown,
     MonitorRef,
     result_of_reason,
@@ -19,8 +18,10 @@ from greenrelay.core.events import (
 from greenrelay.core.pid import Pid
 from greenrelay.durations import parse_duration
 from greenrelay.errors import ProcessDown, ProcessExit, UnknownName, UnknownOption
+from greenrelay.runtime.abroad import check_scope, require_cluster, why_gone
 from greenrelay.runtime.current import current_node, current_process, require_process
 from greenrelay.runtime.info import ProcessInfo, describe
+from greenrelay.runtime.node import Node
 from greenrelay.runtime.process import Process
 from greenrelay.runtime.task import EXITING
 
@@ -47,7 +48,7 @@ def unmonitor(ref: MonitorRef | str, flush: bool = True) -> bool:
         if flush and not was_on:
             process.open_mailbox().drop_exits(lambda event: event.ref == ref)
         return was_on
-    target = process.node.names.owner(ref) or ref
+    target = process.node.owner(ref) or ref
     refs = topology.refs(process.pid, target)  # type: ignore[arg-type]
     for each in refs:
         topology.unmonitor(each)
@@ -70,7 +71,7 @@ def link(dest: str) -> None:
     if target is not None:
         process.node.link(process, target)
         return
-    process.deliver_event(LinkDown(dest, RESULT_NOPROC))
+    process.deliver_event(LinkDown(dest, why_gone(process.node, dest)))
     if process.state == EXITING:
         raise process.exit_now()
 
@@ -78,7 +79,7 @@ def link(dest: str) -> None:
 def unlink(dest: str) -> None:
     """Undo the link with ``dest``, if there is one; no LINK_DOWN from it arrives afterwards."""
     process = require_process("unlink")
-    target = process.node.names.owner(dest) or dest
+    target = process.node.owner(dest) or dest
     process.node.topology.unlink(process.pid, target)  # type: ignore[arg-type]
 
 
@@ -130,40 +131,62 @@ def exit(reason: str = NORMAL) -> NoReturn:
 def register(name: str, dest: str | None = None, scope: str = "local") -> None:
     """Give this process, or ``dest``, a name; it goes when the process ends.
 
-    Raises NameTaken, ProcessDown when ``dest`` is gone, ValueError for a name that is no name and
-    for a scope other than ``local``: names over several nodes need a cluster.
+    With the scope ``cluster`` it is the only one of that name on all nodes, and this waits; should
+    the node lose the name, the process is sent ``@name.lost``, ``{"name": str}``. Raises NameTaken,
+    ProcessDown when ``dest`` is gone or of another node, EngineError when the engine cannot say,
+    and ValueError for a name that is no name, or the scope ``cluster`` without a cluster.
     """
-    if scope != "local":
-        raise ValueError(f"scope is {scope!r}; without a cluster it must be 'local'")
     caller = require_process("register")
+    check_scope(scope)
     process: Process | None = caller if dest is None else caller.node.find(dest)
-    if process is None:
+    if process is None or process.is_remote:
         raise ProcessDown(str(dest), NOPROC)
-    process.node.register(name, process)
+    if scope == "cluster":
+        require_cluster(process.node).names.register(name, process)
+    else:
+        process.node.register(name, process)
 
 
 def unregister(name: str) -> None:
     """Take a name from this process; raises UnknownName, NotOwner."""
     process = require_process("unregister")
-    process.node.names.unregister(name, process.pid)
+    node = process.node
+    if node.cluster is not None and node.names.owner(name) is None:
+        node.cluster.names.unregister(name, process.pid)
+    else:
+        node.names.unregister(name, process.pid)
 
 
 def lookup(name: str) -> Pid:
-    """Return the process that has ``name``; raises UnknownName."""
-    owner = current_node("lookup").names.owner(name)
+    """Return the process that has ``name``, on this node or in the cluster; raises UnknownName.
+
+    Of a name this node has not heard of, the engine of a cluster is asked, which may wait.
+    """
+    owner = _whose(current_node("lookup"), name)
     if owner is None:
         raise UnknownName(name)
     return owner
 
 
 def whereis(name: str) -> Pid | None:
-    """Return the process that has ``name``, or None."""
-    return current_node("whereis").names.owner(name)
+    """Return the process that has ``name``, or None; as lookup."""
+    return _whose(current_node("whereis"), name)
+
+
+def _whose(node: Node, name: str) -> Pid | None:
+    owner = node.names.owner(name)
+    return node.cluster.names.lookup(name) if owner is None and node.cluster else owner
 
 
 def info(dest: str, *, stack: bool = False) -> ProcessInfo | None:
-    """Return what can be seen of ``dest``, with its greenlet's stack if asked; None if gone."""
-    process = current_node("info").find(dest)
+    """Return what can be seen of ``dest``, with its greenlet's stack if asked; None if gone.
+
+    Of a process of another node that one is asked: it waits, and raises Timeout.
+    """
+    node = current_node("info")
+    process = node.find(dest)
+    if process is not None and process.is_remote:
+        return require_cluster(node).info(process, stack=stack)
     return None if process is None else describe(process, stack=stack)
 
 

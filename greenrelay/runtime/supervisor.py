@@ -85,19 +85,26 @@ class Supervisor(Task):
         pid = process.pid
         table = process.table
         topology: Topology = self._node.topology
+        cluster = self._node.cluster
         fired, linked = topology.ended(pid)
         if process.waiters is not None:
             self._tell_waiters(process, result, error)
         for ref in fired:
             watcher = table.get(ref.watcher)
+            if watcher is None and cluster is not None:
+                watcher = cluster.find(ref.watcher)
             if watcher is not None:
                 _deliver(watcher, Exit(pid, result, ref))
         if linked and not result.is_normal:
             down = LinkDown(pid, result)
             for other in linked:
                 peer = table.get(other)
+                if peer is None and cluster is not None:
+                    peer = cluster.find(other)
                 if peer is not None:
                     _deliver(peer, down)
+        elif linked and cluster is not None:
+            cluster.parted(pid, linked)
 
     @staticmethod
     def _tell_waiters(process: Process, result: Result, error: BaseException | None) -> None:

@@ -104,7 +104,7 @@ class Backlog:
         connection = self._connection
         assert connection is not None, "a connection that is over takes no message"
         target = Pid.parse(connection.session.target_pid)
-        process = connection.node.processes.get(target)
+        process = connection.node.find(target)
         if process is None:
             # Gone since it refused the message: its EXIT is on the way here.
             self.hand_on_soon()

@@ -177,7 +177,7 @@ def _agree_on_compression(upgrade: Upgrade, limits: Limits) -> Agreement | None:
 
 def is_there(node: Node, target: Pid) -> bool:
     """Whether the target can still be joined."""
-    process = node.processes.get(target)
+    process = node.find(target)
     return process is not None and process.state < EXITING
 
 

@@ -36,7 +36,7 @@ def was_written(relayed: Life | Stream, message: Message) -> None:
 
 def tell_in_context(relayed: Life | Stream, target: str, topic: str, payload: object) -> None:
     """Send what no inbox limit may refuse, in the context of ``relayed``."""
-    process = relayed.node.processes.get(target)
+    process = relayed.node.find(target)
     if process is None:
         return
     message = Message(topic, payload, relayed.pid, sending(relayed, target, topic))

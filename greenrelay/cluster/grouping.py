@@ -1,0 +1,313 @@
+"""Groups over all nodes: who has members, who they are for those who ask, messages to all.
+
+Source: Cluster, "Promises", row groups, and "Rules", first row.
+
+Theory. What all nodes know of all groups is how many members each node has (INTEREST), so this
+grows with nodes and groups and not with sockets. A node's first and last member of a group are told
+at once, other changes of the number at the next tick. Who the members are is told to nodes that ask
+(FOLLOW): all of them (MEMBERS), then each change (JOINED, LEFT), until the node has not been asked
+for FORGOTTEN_AFTER seconds and nobody there watches the group. A broadcast is one frame for each
+node with members, on the same session as all else: what a process broadcasts and what it sends
+arrive in order.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
+
+import gevent
+from gevent.event import Event as Flag
+
+from greenrelay.cluster.handlers import context_of
+from greenrelay.cluster.wire import Frame, Kind, dump, dump_context, load
+from greenrelay.core.events import Joined, Left
+from greenrelay.core.message import check_topic
+from greenrelay.core.pid import Pid
+from greenrelay.runtime.grouping import deliver_to_all
+
+if TYPE_CHECKING:
+    from greenrelay.cluster.link import Link
+    from greenrelay.cluster.mesh import Mesh
+
+log = logging.getLogger("greenrelay.cluster")
+PATIENCE = 1.0
+FORGOTTEN_AFTER = 60.0
+# How many characters of names, and how many members, one frame tells of.
+CHUNK_TEXT, CHUNK_PIDS = 128 * 1024, 2000
+
+
+class View:
+    """The members of one group on other nodes, for as long as somebody asks."""
+
+    def __init__(self) -> None:
+        self.members: dict[str, dict[Pid, None]] = {}
+        # Nodes that have been asked and have not answered, and what has come of their answer.
+        self.pending: dict[str, dict[Pid, None]] = {}
+        self.is_complete = Flag()
+        self.used_at = 0.0
+
+    def pids(self) -> tuple[Pid, ...]:
+        """Return all members."""
+        return tuple(pid for pids in self.members.values() for pid in pids)
+
+
+class ClusterGroups:
+    """The groups as one node knows them beyond its own members."""
+
+    def __init__(self, mesh: Mesh) -> None:
+        self._mesh = mesh
+        # How many members this node shows, and how many each other node has.
+        self._counts: dict[str, int] = {}
+        self._there: dict[str, dict[str, int]] = {}
+        self._of_node: dict[str, dict[str, None]] = {}
+        self._views: dict[str, View] = {}
+        self._followers: dict[str, dict[str, None]] = {}
+        self._changed: dict[str, None] = {}
+
+    # this node's members
+
+    def begin(self) -> None:
+        """Count the members that are there already."""
+        groups = self._mesh.node.groups
+        self._counts = {name: len(groups.shown(name)) for name in groups.names()}
+
+    def joined(self, group: str, pid: Pid) -> None:
+        """Tell others of a member of this node."""
+        self._counts[group] = count = self._counts.get(group, 0) + 1
+        self._tell_followers(Kind.JOINED, group, pid)
+        self._tell_count(group, count)
+
+    def left(self, group: str, pid: Pid) -> None:
+        """Tell others of one that is none any more."""
+        count = self._counts[group] - 1
+        if count:
+            self._counts[group] = count
+        else:
+            del self._counts[group]
+        self._tell_followers(Kind.LEFT, group, pid)
+        self._tell_count(group, count)
+
+    def _tell_followers(self, kind: Kind, group: str, pid: Pid) -> None:
+        for node in self._followers.get(group, ()):
+            self._mesh.links[node].post(kind, topic=group, sender=str(pid))
+
+    def _tell_count(self, group: str, count: int) -> None:
+        if count == 0 or (count == 1 and group not in self._changed):
+            self._changed.pop(group, None)
+            payload = dump({group: count})
+            for link in self._mesh.links.values():
+                link.post(Kind.INTEREST, payload=payload)
+        else:
+            self._changed[group] = None
+            self._mesh.arm()
+
+    def announce_to(self, link: Link) -> None:
+        """Tell another node of all groups of this one; it forgets what it knew before."""
+        link.post(Kind.INTEREST, ref=1, payload=dump({}))
+        for part in _parts(self._counts):
+            link.post(Kind.INTEREST, payload=dump(part))
+
+    def tick(self, now: float) -> bool:
+        """Tell of numbers that have changed; forget groups nobody asks for. False when idle."""
+        changed, self._changed = self._changed, {}
+        for part in _parts({group: self._counts.get(group, 0) for group in changed}):
+            payload = dump(part)
+            for link in self._mesh.links.values():
+                link.post(Kind.INTEREST, payload=payload)
+        for group, view in tuple(self._views.items()):
+            if now - view.used_at > FORGOTTEN_AFTER and not self._mesh.node.groups.is_watched(
+                group
+            ):
+                del self._views[group]
+                for node in self._there.get(group, ()):
+                    self._mesh.links[node].post(Kind.UNFOLLOW, topic=group)
+        return bool(self._views)
+
+    # those of other nodes
+
+    def names(self) -> tuple[str, ...]:
+        """Return the groups that have members on other nodes."""
+        return tuple(self._there)
+
+    def members(self, group: str) -> tuple[Pid, ...]:
+        """Return the members on other nodes; waits a second for those that have not answered."""
+        view = self._views.get(group)
+        if view is None:
+            if group not in self._there and not self._mesh.node.groups.is_watched(group):
+                # A watch that follows asks again, once it is one.
+                return ()
+            view = self._views[group] = View()
+            for node in self._there.get(group, ()):
+                self._follow(group, view, node)
+        view.used_at = self._mesh.node.timers.now()
+        if view.pending and gevent.getcurrent() is not gevent.get_hub():
+            view.is_complete.wait(PATIENCE)
+        return view.pids()
+
+    def broadcast(
+        self,
+        group: str,
+        topic: str,
+        payload: object,
+        sender: Pid | None,
+        context: Mapping[str, object],
+    ) -> int:
+        """Send a message to the members on other nodes; return how many those are."""
+        counts = self._there.get(group)
+        if not counts:
+            return 0
+        raw = dump(payload)
+        carried = dump_context(context)[0] if context else None
+        source = "" if sender is None else str(sender)
+        taken = 0
+        for node, count in counts.items():
+            link = self._mesh.links[node]
+            if link.session.is_full:
+                self._mesh.count("ring_full")
+            elif link.post(Kind.BROADCAST, group, source, topic, 0, carried, raw):
+                taken += count
+        return taken
+
+    def forget(self, node: str) -> None:
+        """Forget all of a node that is gone."""
+        for group in self._of_node.pop(node, ()):
+            self._set_count(group, node, 0)
+        for group in [group for group, nodes in self._followers.items() if node in nodes]:
+            self._unfollow(group, node)
+        for group, view in self._views.items():
+            self._answered(group, view, node, {})
+
+    def _set_count(self, group: str, node: str, count: int) -> None:
+        nodes = self._there.setdefault(group, {})
+        if count:
+            nodes[node] = count
+            self._of_node.setdefault(node, {})[group] = None
+            return
+        nodes.pop(node, None)
+        self._of_node.get(node, {}).pop(group, None)
+        if not nodes:
+            del self._there[group]
+
+    def _follow(self, group: str, view: View, node: str) -> None:
+        view.pending[node] = {}
+        view.is_complete.clear()
+        self._mesh.links[node].post(Kind.FOLLOW, topic=group)
+
+    def _unfollow(self, group: str, node: str) -> None:
+        followers = self._followers.get(group, {})
+        followers.pop(node, None)
+        if not followers:
+            self._followers.pop(group, None)
+
+    def _answered(self, group: str, view: View, node: str, pids: dict[Pid, None]) -> None:
+        before = view.members.pop(node, {})
+        if pids:
+            view.members[node] = pids
+        view.pending.pop(node, None)
+        if not view.pending:
+            view.is_complete.set()
+        tell = self._mesh.node.groups.tell_of_others
+        for pid in before:
+            if pid not in pids:
+                tell(Left(group, pid))
+        for pid in pids:
+            if pid not in before:
+                tell(Joined(group, pid))
+
+    # frames
+
+    def on_frame(self, link: Link, frame: Frame) -> None:
+        """Do what a frame about groups says."""
+        node, group = link.member.node, frame.topic
+        if frame.kind == Kind.INTEREST:
+            self._on_interest(node, load(frame.payload), is_new=frame.ref == 1)
+        elif frame.kind == Kind.BROADCAST:
+            self._on_broadcast(link, frame)
+        elif frame.kind == Kind.FOLLOW:
+            self._followers.setdefault(group, {})[node] = None
+            self._send_members(link, group)
+        elif frame.kind == Kind.UNFOLLOW:
+            self._unfollow(group, node)
+        elif group in self._views:
+            self._on_members(link, frame, self._views[group])
+
+    def _on_interest(self, node: str, counts: object, *, is_new: bool) -> None:
+        if not isinstance(counts, dict):
+            raise ValueError("numbers of members are wanted")
+        if is_new:
+            for group in self._of_node.pop(node, ()):
+                self._set_count(group, node, 0)
+            for group in [group for group, nodes in self._followers.items() if node in nodes]:
+                self._unfollow(group, node)
+            for group, view in self._views.items():
+                if node in view.members or node in view.pending:
+                    self._follow(group, view, node)
+        for group, count in counts.items():
+            if not isinstance(count, int) or count < 0:
+                raise ValueError("a number of members is wanted")
+            self._set_count(group, node, count)
+            seen = self._views.get(group)
+            if seen is not None and count and node not in seen.members and node not in seen.pending:
+                self._follow(group, seen, node)
+
+    def _send_members(self, link: Link, group: str) -> None:
+        pids = [str(pid) for pid in self._mesh.node.groups.shown(group)]
+        for start in range(0, len(pids) or 1, CHUNK_PIDS):
+            part = pids[start : start + CHUNK_PIDS]
+            is_last = start + CHUNK_PIDS >= len(pids)
+            link.post(Kind.MEMBERS, topic=group, ref=int(is_last), payload=dump(part))
+
+    def _on_members(self, link: Link, frame: Frame, view: View) -> None:
+        node, group = link.member.node, frame.topic
+        if frame.kind == Kind.MEMBERS:
+            texts = load(frame.payload)
+            if node not in view.pending or not isinstance(texts, list):
+                raise ValueError("nobody has asked for members, or they are none")
+            view.pending[node].update((link.pid(text), None) for text in texts)
+            if frame.ref:
+                self._answered(group, view, node, view.pending[node])
+            return
+        pid = link.pid(frame.sender)
+        if node in view.pending:
+            # What is on its way has it, or not, already.
+            return
+        members = view.members.setdefault(node, {})
+        if frame.kind == Kind.JOINED and pid not in members:
+            members[pid] = None
+            self._mesh.node.groups.tell_of_others(Joined(group, pid))
+        elif frame.kind == Kind.LEFT and pid in members:
+            del members[pid]
+            self._mesh.node.groups.tell_of_others(Left(group, pid))
+        if not members:
+            del view.members[node]
+
+    def _on_broadcast(self, link: Link, frame: Frame) -> None:
+        node = self._mesh.node
+        pids = node.groups.shown(frame.to)
+        check_topic(frame.topic)
+        sender = link.pid(frame.sender) if frame.sender else None
+        context = context_of(frame)
+        try:
+            count = deliver_to_all(node, pids, frame.topic, load(frame.payload), sender, context)
+        except (TypeError, ValueError) as error:
+            self._mesh.count("refused")
+            log.warning("a message to group %r from %s: %s", frame.to, link.member.node, error)
+            return
+        if count < len(pids):
+            self._mesh.count("inbox_full", len(pids) - count)
+
+
+def _parts(counts: Mapping[str, int]) -> Iterator[dict[str, int]]:
+    """Cut numbers of members into what fits into a frame."""
+    part: dict[str, int] = {}
+    size = 0
+    for group, count in counts.items():
+        part[group] = count
+        size += len(group) + 8
+        if size >= CHUNK_TEXT:
+            yield part
+            part, size = {}, 0
+    if part:
+        yield part

@@ -1,0 +1,175 @@
+"""What a node asks of another and waits for: info of a process, a process to be started.
+
+Source: Cluster, "What changes for a program". A remote node can only name a declared entry. The
+waiting is done by who asks, process or not; the other node answers at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, fields
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from gevent.event import Event as Flag
+
+from greenrelay.cluster import handlers
+from greenrelay.cluster.remote import Remote
+from greenrelay.cluster.wire import Frame, Kind, dump, dump_context, dump_error, load
+from greenrelay.core.events import KILLED, NOCONNECTION, MonitorRef
+from greenrelay.core.pid import Pid
+from greenrelay.core.strategy import ChildInfo
+from greenrelay.errors import GreenRelayError, ProcessDown, Timeout, UnknownEntry
+from greenrelay.runtime.current import current_process
+from greenrelay.runtime.info import ProcessInfo, describe
+from greenrelay.runtime.task import BLOCKED
+from greenrelay.runtime.waiter import Waiter
+
+if TYPE_CHECKING:
+    from greenrelay.cluster.link import Link
+    from greenrelay.cluster.mesh import Mesh
+
+PATIENCE = 5.0
+# Who spawns, whether it is linked, and the number of its monitor.
+Relations = tuple[Pid | None, bool, int]
+
+
+def _ask(
+    link: Link,
+    kind: Kind,
+    what: str,
+    make: Callable[[Callable[[], object]], Waiter] = Waiter,
+    **parts: Any,
+) -> Any:
+    """Ask the node of ``link`` and wait; raises Timeout, ProcessDown and what it answers with."""
+    process = current_process()
+    flag = Flag()
+    waiter = make(flag.set if process is None else process.answered)
+    ref = link.expect(waiter)
+    link.post(kind, ref=ref, **parts)
+    try:
+        if process is None:
+            flag.wait(PATIENCE)
+        else:
+            until = process.scheduler.timers.now() + PATIENCE
+            while not waiter.is_done and process.wait_until(BLOCKED, until):
+                pass
+    finally:
+        waiter.drop()
+        if isinstance(waiter, _Birth):
+            waiter.is_awaited = False
+        else:
+            link.forget(ref)
+    if not waiter.is_done:
+        raise Timeout(f"{what} on node {link.member.node}", PATIENCE)
+    if waiter.result is not None:
+        raise ProcessDown(link.member.node, waiter.result.reason)
+    if waiter.error is not None:
+        raise waiter.error
+    return waiter.value
+
+
+def ask_info(remote: Remote, *, stack: bool) -> ProcessInfo | None:
+    """Return what its own node sees of a process, None if it is gone."""
+    what = f"info of {remote.pid}"
+    found = _ask(remote.link, Kind.INFO, what, to=str(remote.pid), payload=dump(stack))
+    if found is None:
+        return None
+    for name in ("links", "monitors", "monitored_by", "names", "groups"):
+        found[name] = tuple(found[name])
+    found["children"] = tuple(ChildInfo(**child) for child in found["children"])
+    found["child"] = ChildInfo(**found["child"]) if found["child"] else None
+    # Of another release it may have more to show.
+    known = {field.name for field in fields(ProcessInfo)}
+    return ProcessInfo(**{name: value for name, value in found.items() if name in known})
+
+
+def info_of(link: Link, frame: Frame) -> None:
+    """Answer what is to be seen of a process."""
+    process = link.mesh.node.processes.get(Pid.parse(frame.to))
+    answer = None
+    if process is not None:
+        answer = asdict(describe(process, stack=load(frame.payload) is True))
+    link.post(Kind.REPLY, ref=frame.ref, payload=dump(answer, "info"))
+
+
+class _Birth(Waiter):
+    """Waits for the PID of a process; its relations are in force before anything of it arrives."""
+
+    def __init__(self, wake: Callable[[], object], link: Link, relations: Relations) -> None:
+        super().__init__(wake)
+        self.is_awaited = True
+        self._link = link
+        self._relations = relations
+
+    def answer(self, value: object) -> bool:
+        """Hand over the PID; a process that nobody waits for any more is ended."""
+        link = self._link
+        pid = link.pid(str(value))
+        if not self.is_awaited:
+            return link.post(Kind.TERMINATE, str(pid), payload=dump(KILLED))
+        parent, is_linked, number = self._relations
+        topology = link.mesh.node.topology
+        if parent is not None:
+            if is_linked:
+                topology.link(parent, pid)
+            if number:
+                topology.enter(MonitorRef(parent, pid, number))
+            link.relate(pid)
+        return super().answer(pid)
+
+
+def ask_spawn(mesh: Mesh, node: str, entry: object, options: Mapping[str, Any]) -> Pid:
+    """Start the declared ``entry`` on ``node`` and return its PID."""
+    if not isinstance(entry, str):
+        raise UnknownEntry(entry, why="another node knows the ids of its declared entries only")
+    link = mesh.links.get(node)
+    if link is None:
+        raise ProcessDown(node, NOCONNECTION)
+    parent = current_process()
+    number = 0
+    if parent is not None and options["monitor"]:
+        number = mesh.node.topology.make_ref(parent.pid, None).number
+    if parent is not None:
+        parent.is_related = True
+    what = {name: options[name] for name in ("args", "kwargs", "host", "name")}
+    told = {"link": link.session.remote if options["link"] else 0, "monitor": number}
+    relations: Relations = (None if parent is None else parent.pid, options["link"], number)
+    return _ask(  # type: ignore[no-any-return]
+        link,
+        Kind.SPAWN,
+        f"spawn of {entry}",
+        partial(_Birth, link=link, relations=relations),
+        topic=entry,
+        sender="" if parent is None else str(parent.pid),
+        context=dump_context(options["context"])[0],
+        payload=dump([what, told], "arguments"),
+    )
+
+
+def spawned(link: Link, frame: Frame) -> None:
+    """Start a declared entry, in force with its relations and name before its first line runs."""
+    node = link.mesh.node
+    # Only local code may name what is not declared.
+    declared = tuple(node.entries._sources)
+    try:
+        match load(frame.payload):
+            case [
+                {"args": list(args), "kwargs": dict(kwargs), "host": host, "name": name},
+                dict(relations),
+            ]:
+                if frame.topic not in declared:
+                    raise UnknownEntry(frame.topic, declared, "it is not declared there")
+                process = node.spawn_process(
+                    frame.topic, tuple(args), kwargs, host, name, handlers.context_of(frame)
+                )
+            case _:
+                raise ValueError("arguments are wanted")
+    except (GreenRelayError, ValueError, TypeError) as error:
+        link.post(Kind.FAILURE, ref=frame.ref, payload=dump_error(error))
+        return
+    if relations.get("link") == link.session.epoch:
+        handlers.share_fate(link, link.pid(frame.sender), process)
+    if relations.get("monitor"):
+        handlers.watch(link, link.pid(frame.sender), process, relations["monitor"])
+    link.post(Kind.REPLY, ref=frame.ref, payload=dump(str(process.pid)))

@@ -1,0 +1,92 @@
+"""Three servers, one of which dies: what a node notices of it."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+
+import pytest
+
+from greenrelay.cluster.address import parse_address
+from greenrelay.cluster.nats.engine import NatsEngine
+from greenrelay.cluster.server import DevelopmentServer
+from greenrelay.errors import EngineError
+from tests.cluster.conftest import joining
+from tests.cluster.recorder import Join, meet
+from tests.probe import wait_for
+
+CONFIGURATION = """
+server_name: "SERVER"
+listen: "127.0.0.1:{port}"
+ports_file_dir: "{folder}"
+log_file: "{folder}/log"
+jetstream: {{ store_dir: "{folder}/jetstream" }}
+accounts: {{ SYS: {{ users: [{{ user: sys, password: sys }}] }} }}
+system_account: SYS
+cluster: {{ name: three, listen: "127.0.0.1:ROUTE", routes: [ROUTES] }}
+"""
+
+
+@pytest.fixture
+def servers() -> Iterator[list[DevelopmentServer]]:
+    """Three servers that are one cluster."""
+    free_ports = free(3)
+    routes = ", ".join(f'"nats://127.0.0.1:{port}"' for port in free_ports)
+    with ExitStack() as stack:
+        started = []
+        for number, port in enumerate(free_ports):
+            text = CONFIGURATION.replace("SERVER", f"s{number}").replace("ROUTES", routes)
+            text = text.replace("ROUTE", str(port))
+            started.append(stack.enter_context(DevelopmentServer(configuration=text)))
+        yield started
+
+
+@pytest.fixture
+def join_three(servers: list[DevelopmentServer], app: str) -> Iterator[Join]:
+    """Start an engine that knows one of the servers; it learns of the others."""
+    numbers = iter((0, 1, 2, 0, 1, 2))
+
+    def make() -> NatsEngine:
+        port = servers[next(numbers)].port
+        return NatsEngine(parse_address(f"nats://127.0.0.1:{port}"), app)
+
+    yield from joining(make)
+
+
+def test_the_death_of_a_server_takes_no_node_and_no_name_away(
+    servers: list[DevelopmentServer], join_three: Join
+) -> None:
+    a, b = join_three("a"), join_three("b")
+    meet(a, b)
+    assert a.engine.claim("n", "pa") == "pa"
+    wait_for(lambda: ("n", "pa") in b.sink.names)
+
+    servers[0].kill()
+
+    a.sink.wait_told("engine", False)
+    a.sink.wait_told("engine", True)
+    b.sink.wait_told("gap", "a")
+    wait_for(lambda: a.engine.send("b", b"by another server") and b.sink.frames)
+    wait_for(lambda: is_claimed(b.engine.claim, "m"), timeout=20)
+    assert a.engine.holds("n", "pa")
+    assert b.engine.lookup("n") == "pa"
+    assert [told for told in (*a.sink.told, *b.sink.told) if told[0] == "down"] == []
+    assert ("n", None) not in b.sink.names
+
+
+def is_claimed(claim: Callable[[str, str], str], name: str) -> bool:
+    """Claim a name, if the servers have a leader."""
+    try:
+        return claim(name, "owner") == "owner"
+    except EngineError:
+        return False
+
+
+def free(count: int) -> list[int]:
+    """Return ports that nobody listens on."""
+    with ExitStack() as stack:
+        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for each in sockets:
+            each.bind(("127.0.0.1", 0))
+        return [each.getsockname()[1] for each in sockets]

@@ -1,0 +1,331 @@
+"""What happens when nodes and the server die, freeze and come back, with real signals."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import gevent
+import pytest
+
+from greenrelay.cluster.address import parse_address
+from greenrelay.cluster.engine import Member
+from greenrelay.cluster.nats.client import Client
+from greenrelay.cluster.nats.engine import NatsEngine
+from greenrelay.cluster.nats.outbox import MAX_SIZE
+from greenrelay.cluster.nats.subject import token_of
+from greenrelay.cluster.nats.subjects import Subjects
+from greenrelay.cluster.server import DevelopmentServer
+from greenrelay.errors import EngineError
+from tests.cluster.child import Child
+from tests.cluster.conftest import joining
+from tests.cluster.recorder import Join, Recorder, meet
+from tests.cluster.test_nats_client import Owner
+from tests.probe import wait_for
+
+# A server of another account's system, so without news of connections.
+SILENT = """
+listen: "127.0.0.1:{port}"
+ports_file_dir: "{folder}"
+log_file: "{folder}/log"
+jetstream: {{ store_dir: "{folder}/jetstream" }}
+authorization: {{ user: "{user}", password: "{password}" }}
+"""
+
+
+class Restarted:
+    """A server that may be killed and started again on its port; ``url`` stays the same."""
+
+    def __init__(self) -> None:
+        self.server = DevelopmentServer()
+        self.url = self.server.url
+
+    def kill(self) -> None:
+        self.server.kill()
+
+    def start(self) -> None:
+        self.server = DevelopmentServer(port=self.server.port, password=self.server.password)
+
+
+@pytest.fixture
+def broken() -> Iterator[Restarted]:
+    """A server for tests that do it harm."""
+    restarted = Restarted()
+    yield restarted
+    restarted.server.stop()
+
+
+@pytest.fixture
+def join_broken(broken: Restarted, app: str) -> Iterator[Join]:
+    address = parse_address(broken.url)
+    yield from joining(lambda: NatsEngine(address, app))
+
+
+def test_a_killed_node_is_known_from_the_server(
+    nats_server: DevelopmentServer, join_nats: Join, app: str, tmp_path: Path
+) -> None:
+    a = join_nats("a")
+    with Child(tmp_path, nats_server.url + "?lease=2s", app, "k", "n") as child:
+        child.wait_for("ready")
+        wait_for(lambda: ("n", "k") in a.sink.names)
+
+        child.signal(signal.SIGKILL)
+
+        a.sink.wait_told("down", "k", "i1", "disconnected", timeout=1.5)
+    assert a.engine.nodes() == ()
+    wait_for(lambda: ("n", None) in a.sink.names)
+    assert a.engine.claim("n", "a") == "a"
+
+
+def test_a_killed_node_is_known_from_its_silence_where_the_server_tells_nothing(
+    app: str, tmp_path: Path
+) -> None:
+    with DevelopmentServer(configuration=SILENT) as server:
+        sink, engine = Recorder(), NatsEngine(parse_address(server.url), app)
+        engine.start(Member("a", "i1"), sink)
+        with Child(tmp_path, server.url, app, "k") as child:
+            child.wait_for("ready")
+            sink.wait_told("up", "k", "i1")
+
+            child.signal(signal.SIGKILL)
+
+            sink.wait_told("down", "k", "i1", "silent")
+        engine.stop()
+
+
+def test_a_frozen_node_is_gone_and_comes_back_as_another_without_its_names(
+    nats_server: DevelopmentServer, join_nats: Join, app: str, tmp_path: Path
+) -> None:
+    a = join_nats("a")
+    with Child(tmp_path, nats_server.url + "?lease=2s", app, "f", "n") as child:
+        child.wait_for("ready")
+        a.sink.wait_told("up", "f", "i1")
+
+        child.signal(signal.SIGSTOP)
+        a.sink.wait_told("down", "f", "i1", "silent")
+        wait_for(lambda: ("n", None) in a.sink.names)
+        assert a.engine.claim("n", "pa") == "pa"
+        child.signal(signal.SIGCONT)
+
+        child.wait_for("does not hold n")
+        child.wait_for("down a i1 unreachable")
+        a.sink.wait_told("up", "f", "i1-1")
+        child.wait_for("name n pa")
+        wait_for(lambda: child.output.count("up a i1") == 2)
+    assert a.engine.holds("n", "pa")
+    assert [told for told in a.sink.told if told[:3] == ("down", "f", "i1")] == [
+        ("down", "f", "i1", "silent")
+    ]
+
+
+def test_a_server_that_restarts_takes_no_node_and_no_name_away(
+    broken: Restarted, join_broken: Join
+) -> None:
+    a, b = join_broken("a"), join_broken("b")
+    meet(a, b)
+    b.engine.join("topic")
+    for number in range(20):
+        a.engine.claim(f"n{number}", "pa")
+    wait_for(lambda: len(b.sink.names) == 20)
+
+    broken.kill()
+    a.sink.wait_told("engine", False)
+    b.sink.wait_told("engine", False)
+    gevent.sleep(1)
+    broken.start()
+
+    a.sink.wait_told("engine", True)
+    b.sink.wait_told("engine", True)
+    a.sink.wait_told("gap", "b")
+    b.sink.wait_told("gap", "a")
+    # The server has lost all it knew of names.
+    assert b.engine.lookup("n3") == "pa"
+    assert b.engine.claim("n7", "pb") == "pa"
+    assert all(a.engine.holds(f"n{number}", "pa") for number in range(20))
+    wait_for(lambda: a.engine.send("b", b"on the new one") and b.sink.frames)
+    a.engine.publish("topic", b"topic too")
+    wait_for(lambda: ("a", b"topic too", "topic") in b.sink.frames)
+    for node, other in ((a, "b"), (b, "a")):
+        kinds = [told[:2] for told in node.sink.told if told[0] in ("up", "down", "engine")]
+        assert kinds == [("up", other), ("engine", False), ("engine", True)]
+    assert [name for name in b.sink.names if name[1] is None] == []
+
+
+def test_a_node_without_the_server_for_long_counts_all_as_gone_and_begins_anew(
+    broken: Restarted, join_broken: Join
+) -> None:
+    a, b = join_broken("a"), join_broken("b")
+    meet(a, b)
+    assert a.engine.claim("n", "pa") == "pa"
+    wait_for(lambda: ("n", "pa") in b.sink.names)
+
+    broken.kill()
+    a.sink.wait_told("down", "b", "i1", "unreachable")
+    b.sink.wait_told("down", "a", "i1", "unreachable")
+
+    assert a.sink.names == [("n", "pa"), ("n", None)]
+    assert not a.engine.holds("n", "pa")
+    assert a.engine.nodes() == ()
+    assert a.engine.me == Member("a", "i1-1")
+    broken.start()
+    a.sink.wait_told("up", "b", "i1-1")
+    b.sink.wait_told("up", "a", "i1-1")
+    assert a.sink.told[-2:] == [("engine", True), ("up", "b", "i1-1")]
+    assert b.engine.claim("n", "pb") == "pb"
+    assert a.engine.send("b", b"of a new life")
+    wait_for(lambda: b.sink.frames)
+
+
+def test_a_server_that_stands_still_lets_nothing_grow(broken: Restarted, join_broken: Join) -> None:
+    a, b = join_broken("a"), join_broken("b")
+    meet(a, b)
+    frame = b"x" * 100_000
+
+    os.kill(broken.server.pid, signal.SIGSTOP)
+    taken = 0
+    while a.engine.send("b", frame):
+        taken += 1
+        gevent.sleep(0)
+
+    assert 0 < taken * len(frame) <= MAX_SIZE * 2
+    assert a.engine.counters["outbox full"] == 1
+    with pytest.raises(EngineError):
+        a.engine.claim("n", "pa")
+    a.sink.wait_told("engine", False)
+    a.sink.wait_told("down", "b", "i1", "unreachable")
+    os.kill(broken.server.pid, signal.SIGCONT)
+    a.sink.wait_told("engine", True, timeout=10)
+    assert a.engine.claim("n", "pa") == "pa"
+
+
+def test_a_node_that_does_not_read_keeps_nothing_from_the_others(
+    nats_server: DevelopmentServer, join_nats: Join, app: str, tmp_path: Path
+) -> None:
+    a, b = join_nats("a"), join_nats("b")
+    meet(a, b)
+    with Child(tmp_path, nats_server.url, app, "slow") as child:
+        child.wait_for("ready")
+        a.sink.wait_told("up", "slow", "i1")
+        child.signal(signal.SIGSTOP)
+
+        sent = 0
+        while ("down", "slow", "i1", "silent") not in a.sink.told:
+            if a.engine.send("slow", b"x" * 20_000) and a.engine.send("b", b"%d" % sent):
+                sent += 1
+            gevent.sleep(0.001)
+
+        wait_for(lambda: len(b.sink.frames) == sent)
+    assert b.sink.data() == [b"%d" % number for number in range(sent)]
+    assert ("down", "b", "i1", "silent") not in a.sink.told
+
+
+def test_hostile_messages_are_counted_and_nothing_is_raised(
+    nats_server: DevelopmentServer,
+    join_nats: Join,
+    app: str,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    a, b = join_nats("a"), join_nats("b")
+    meet(a, b)
+    hostile = Client(parse_address(nats_server.url), Owner())
+    hostile.start()
+    chance = random.Random(7)
+    own = Subjects(app, Member("a", "i1"))
+    heads = [own.own + b".c.", own.own + b".f.", own.own + b".r.", own.own + b".k."]
+    heads += [own.prefix + b"b.", b"$SYS.ACCOUNT.", f"$KV.gr_{token_of(app)}_names.n.".encode()]
+    words = [b"b.i1", b"=.=", b"x", b"a.i1", b"=FF.1", b"X.DISCONNECT", b"z"]
+
+    for _ in range(20_000):
+        subject = chance.choice(heads) + chance.choice(words)
+        data = chance.choice((b"", b"hello", b"back", b"{}", b"[[", chance.randbytes(20)))
+        while not hostile.publish(subject, data):
+            gevent.sleep(0.001)
+    hostile.flush(10)
+    hostile.stop()
+
+    assert a.engine.send("b", b"still here")
+    wait_for(lambda: ("a", b"still here", None) in b.sink.frames)
+    assert a.engine.claim("fine", "pa") == "pa"
+    wait_for(lambda: b.engine.lookup("fine") == "pa")
+    assert "Traceback" not in caplog.text
+    assert a.engine.counters["foreign subject"] > 1000
+    assert a.engine.counters["unknown word"] > 100
+    assert a.engine.counters["handler failed"] == 0
+
+
+def test_a_node_that_was_taken_for_dead_begins_anew(join_nats: Join, app: str) -> None:
+    a, b = join_nats("a"), join_nats("b")
+    meet(a, b)
+    a.engine.claim("n", "pa")
+    assert isinstance(b.engine, NatsEngine)
+    membership = b.engine._membership
+
+    membership._take(membership.roster.end(Member("a", "i1"), "silent"))
+
+    b.sink.wait_told("up", "a", "i1-1")
+    a.sink.wait_told("down", "b", "i1", "unreachable")
+    wait_for(lambda: Member("b", "i1") in a.engine.nodes())
+    assert not a.engine.holds("n", "pa")
+    assert a.sink.names[-1] == ("n", None)
+
+
+def test_a_name_that_nobody_answers_for_is_swept(join_nats: Join) -> None:
+    a, b = join_nats("a"), join_nats("b")
+    assert a.engine.claim("n", "pa") == "pa"
+    wait_for(lambda: ("n", "pa") in b.sink.names)
+    assert isinstance(a.engine, NatsEngine)
+
+    # As if the answer to the claim had been lost.
+    a.engine._names.keeper.lease.claims.clear()
+
+    wait_for(lambda: b.sink.names == [("n", "pa"), ("n", None)])
+    assert b.engine.claim("n", "pb") == "pb"
+
+
+def test_a_hole_in_the_changes_of_names_is_noticed_and_filled(join_nats: Join) -> None:
+    a, b = join_nats("a"), join_nats("b")
+    assert isinstance(b.engine, NatsEngine)
+    feed = b.engine._names.keeper._feed
+
+    # As if a change had been lost on its way.
+    feed._seen -= 1
+    a.engine.claim("n", "pa")
+
+    wait_for(lambda: b.sink.names == [("n", "pa")])
+    assert b.engine.counters["names: holes"] == 1
+
+
+def test_many_names_come_to_who_joins_late(join_nats: Join) -> None:
+    a = join_nats("a")
+    names, owner = [f"n{number}" for number in range(1500)], "p" * 2000
+
+    def claim(part: list[str]) -> None:
+        for name in part:
+            a.engine.claim(name, owner)
+
+    gevent.joinall([gevent.spawn(claim, names[start::50]) for start in range(50)])
+    b = join_nats("b")
+
+    wait_for(lambda: len(b.sink.names) == len(names))
+    assert {name for name, _ in b.sink.names} == set(names)
+
+
+def test_two_processes_of_one_name_are_told_apart(
+    join_nats: Join, caplog: pytest.LogCaptureFixture
+) -> None:
+    first = join_nats("a", "one")
+    join_nats("a", "two")
+
+    wait_for(lambda: first.engine.counters["name clash"])
+
+    assert "another process is node 'a' too; give each a name of its own" in caplog.text
+
+
+def test_an_engine_cannot_start_without_its_server(broken: Restarted, app: str) -> None:
+    broken.kill()
+
+    with pytest.raises(EngineError, match=r"cluster engine nats://greenrelay:\*\*\*@127.0.0.1:"):
+        NatsEngine(parse_address(broken.url), app).start(Member("a", "i1"), Recorder())

@@ -1,0 +1,136 @@
+from __future__ import annotations
+
+import pytest
+
+import greenrelay as gr
+from tests.cluster.joined import Joined, joined, mesh_of, one, two, wire_of
+from tests.probe import Probe, assert_event, assert_receive, wait_for
+
+__all__ = ["joined", "one", "two"]
+
+ENTRY = "app:worker"
+
+
+@pytest.fixture
+def here(joined: Joined, one: gr.Node, two: gr.Node) -> Probe:
+    """A process of the first node; the second declares an entry."""
+    two.entries.declare(ENTRY, f"{__name__}:worker")
+    two.entries.declare("app:dies", f"{__name__}:dies")
+    return joined.probe(one)
+
+
+def worker(pid: gr.Pid, word: str = "hello") -> None:
+    """Say a word to ``pid`` and wait."""
+    gr.send(pid, word, dict(gr.context()))
+    gr.receive("stop")
+
+
+def dies() -> None:
+    """Crash in the first line."""
+    raise RuntimeError("at once")
+
+
+def test_a_declared_entry_is_started_on_another_node(here: Probe, two: gr.Node) -> None:
+    """spawn(…, node=…) for declared entries"""
+    pid = here.do(gr.spawn, ENTRY, here.pid, word="hi", node=two.id)
+
+    assert pid in two.processes
+    assert assert_receive(here, topic="hi").sender == pid
+    two.send(pid, "stop")
+
+
+def test_the_own_node_is_no_other(one: gr.Node, here: Probe) -> None:
+    pid = here.do(gr.spawn, worker, here.pid, node=one.id)
+
+    assert pid in one.processes
+    one.send(pid, "stop")
+
+
+def test_name_host_and_context_go_along(here: Probe, two: gr.Node) -> None:
+    def start() -> gr.Pid:
+        spawner = gr.with_context(request="r1")
+        return spawner.spawn(ENTRY, here.pid, node=two.id, name="the worker", host="processes")
+
+    pid = here.do(start)
+
+    assert two.names.owner("the worker") == pid
+    assert assert_receive(here, topic="hello").payload == {"request": "r1"}
+    two.send(pid, "stop")
+
+
+def test_relations_are_in_force_before_the_first_line_runs(here: Probe, two: gr.Node) -> None:
+    """relation and name are in force before its first line runs"""
+    pid = here.do(gr.spawn_linked_monitored, "app:dies", node=two.id)
+
+    exit = assert_event(here, kind="EXIT", pid=pid)
+    down = assert_event(here, kind="LINK_DOWN", pid=pid)
+    assert exit.result.reason == down.result.reason == "RuntimeError: at once"
+
+
+def test_the_child_ends_with_a_parent_it_is_linked_to(
+    here: Probe, one: gr.Node, two: gr.Node
+) -> None:
+    pid = here.do(gr.spawn_linked, ENTRY, here.pid, node=two.id)
+
+    one.terminate(here.pid)
+
+    wait_for(lambda: pid not in two.processes)
+
+
+def test_what_is_not_declared_there_is_not_started(here: Probe, two: gr.Node) -> None:
+    """a remote node can only name a declared entry"""
+    for entry in (f"{__name__}:worker", "os:system", "app:other"):
+        with pytest.raises(gr.UnknownEntry, match="not declared there"):
+            here.do(gr.spawn, entry, here.pid, node=two.id)
+
+    assert not two.processes
+
+
+def test_a_callable_stays_on_its_node(here: Probe, two: gr.Node) -> None:
+    with pytest.raises(gr.UnknownEntry, match="ids of its declared entries"):
+        here.do(gr.spawn, worker, here.pid, node=two.id)
+
+
+def test_what_is_wrong_there_is_raised_here(here: Probe, two: gr.Node) -> None:
+    with pytest.raises(gr.UnknownHost):
+        here.do(gr.spawn, ENTRY, here.pid, node=two.id, host="nowhere")
+    two.hosts["processes"].max_processes = 0
+    with pytest.raises(gr.HostFull):
+        here.do(gr.spawn, ENTRY, here.pid, node=two.id)
+
+
+def test_a_child_is_ended_whose_parent_ended_before_it_heard_of_it(
+    here: Probe, one: gr.Node, two: gr.Node
+) -> None:
+    def start() -> None:
+        gr.spawn_linked_monitored(ENTRY, here.pid, node=two.id)
+
+    wire_of(two).hold()
+    parent = one.spawn(start)
+    wait_for(lambda: two.processes)
+
+    one.terminate(parent)
+    wait_for(lambda: parent not in one.processes)
+    wire_of(two).let_go()
+
+    wait_for(lambda: not two.processes)
+    wait_for(lambda: not len(one.topology) and not len(two.topology))
+    assert mesh_of(one).links[two.id].calls == {}
+
+
+def test_arguments_must_be_plain(here: Probe, two: gr.Node) -> None:
+    with pytest.raises(gr.UnsendablePayload) as raised:
+        here.do(gr.spawn, ENTRY, object(), node=two.id)
+
+    assert raised.value.text == "arguments[0]['args'][0]"
+    assert mesh_of(here.node).links[two.id].calls == {}
+
+
+def test_a_node_that_is_not_there_says_so(here: Probe) -> None:
+    with pytest.raises(gr.ProcessDown, match="noconnection"):
+        here.do(gr.spawn, ENTRY, here.pid, node="nobody.1")
+
+
+def test_a_node_without_a_cluster_reaches_no_other() -> None:
+    with gr.Node() as node, Probe(node) as probe, pytest.raises(gr.ProcessDown):
+        probe.do(gr.spawn, ENTRY, node="nobody.1")

@@ -27,25 +27,41 @@ from gevent.pywsgi import WSGIServer
 
 from bench.machine import describe, pin
 from greenrelay.process import pid
+from greenrelay.security.authority import make_store
+from greenrelay.security.settings import SIGNED, StoreSettings
 from greenrelay.transport.server import Server
 from greenrelay.web import GreenRelay, create_app
 
 RESULTS = Path(__file__).parent / "results" / "http.json"
-REQUEST = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
+STORE = StoreSettings(SIGNED, secret="of the bench, and of nobody else.")
+# All send a token, so that the one who looks at it is not the only one who has to read it.
+TOKEN = make_store(STORE).create("bench")
+REQUEST = f"GET / HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {TOKEN}\r\n\r\n".encode()
 BODY = b"hello"
 END = b" s"
 CONNECTIONS = 16
-# All that may stand around any view; without a tracer there is nothing for otel to do.
+# All there is; otel has no tracer to tell.
 EVERYTHING: dict[str, object] = {
-    "middleware": "real_ip, metrics, cors, ratelimit, compress, token_auth, sendfile",
+    "middleware": "real_ip, metrics, otel, cors, ratelimit, compress, token_auth, sendfile",
     "options": {
         "ratelimit.requests": 1_000_000_000,
         "ratelimit.burst": 1_000_000_000,
         "token_auth.store": "t",
         "sendfile.directory": str(Path(__file__).parent),
     },
-    "post_middleware": "websocket_relay, sse_relay",
+    "post_middleware": "endpoint_firewall, resource_firewall, websocket_relay, sse_relay",
+    "post_options": {"resource_firewall.target": "bench"},
 }
+SECURITY: list[dict[str, object]] = [
+    {"name": "t", "kind": "security.token_store", "type": STORE.type, "secret": STORE.secret},
+    {
+        "name": "p",
+        "kind": "security.policy",
+        "actions": "access",
+        "resources": ["app:*", "bench"],
+        "effect": "allow",
+    },
+]
 SERVICE: dict[str, object] = {
     "name": "gateway",
     "kind": "http.service",
@@ -96,7 +112,7 @@ def cpu() -> str:
 
 
 def _from_yaml(with_middleware: bool) -> Flask:
-    entries = [SERVICE, {"name": "t", "kind": "security.token_store"}]
+    entries = [SERVICE, *SECURITY]
     router: dict[str, object] = {"name": "r", "kind": "http.router", "meta.server": "gateway"}
     entries.append({**router, **EVERYTHING} if with_middleware else router)
     for name, path in (("hello", "/"), ("cpu", "/cpu")):
@@ -164,6 +180,8 @@ def measure(socks: list[socket.socket], seconds: float) -> Figure:
         for sock in socks:
             sock.sendall(REQUEST)
         for sock in socks:
+            # A server that writes head and body apart would else wait 40 ms for our system's ACK.
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
             answer = sock.recv(65536)
             while answer and not answer.endswith(BODY):
                 answer += sock.recv(65536)

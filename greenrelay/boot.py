@@ -8,9 +8,9 @@ from __future__ import annotations
 import logging
 import os
 import sys
-import traceback
 from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from os import PathLike
 from pathlib import Path
 from typing import Protocol, runtime_checkable
@@ -18,6 +18,7 @@ from typing import Protocol, runtime_checkable
 from flask import Flask
 from gevent.lock import BoundedSemaphore
 
+from greenrelay.cluster.engines import engine_at
 from greenrelay.config.anchor import directory_problems
 from greenrelay.config.entries import Entry, ProcessService
 from greenrelay.config.loader import Source
@@ -26,16 +27,18 @@ from greenrelay.config.resolve import Configuration, draft
 from greenrelay.core.pid import Pid
 from greenrelay.core.restart import RestartPolicy
 from greenrelay.core.strategy import Child, ChildState
-from greenrelay.errors import ConfigError, UnknownEntry
+from greenrelay.dashboard.mount import mount_dashboard
+from greenrelay.errors import ConfigError, EngineError
 from greenrelay.http.authorise import authorise, store_problems
 from greenrelay.http.registry import known_middleware, middleware_specs
-from greenrelay.http.router import blueprint_problems, mount_router
+from greenrelay.http.router import blueprint_problems, mount_router, why_not_imported
 from greenrelay.http.state import AppState
 from greenrelay.http.static import know_files, mount_static
 from greenrelay.runtime.entry import import_callable
 from greenrelay.runtime.host import Host
 from greenrelay.runtime.node import Node
 from greenrelay.runtime.service import start_services
+from greenrelay.runtime.watchdog import Watchdog
 
 log = logging.getLogger("greenrelay.config")
 APPLIED = "greenrelay.applied"
@@ -91,6 +94,7 @@ def read(source: Source, settings: Iterable[str] = ()) -> Configuration:
         told_already = {(each.mark, each.field) for each in found.problems}
         problems += import_problems(found.configuration, found.declared)
         problems += directory_problems(found.configuration.all)
+        problems += blueprint_problems((), found.configuration.routers)
         found.check(each for each in problems if (each.mark, each.field) not in told_already)
     return found.configuration
 
@@ -109,13 +113,27 @@ def check(app: Flask, configuration: Configuration) -> None:
     """Import everything that ``configuration`` names, and change nothing yet.
 
     Raises ConfigError with every view, service and blueprint that cannot be imported or mounted,
-    and every directory that is not there; an error that a module itself raises goes through.
+    and every directory that is not there.
     """
-    missing = directory_problems(configuration.all)
-    problems = told([*import_problems(configuration), *missing])
-    problems += blueprint_problems(app, configuration.routers)
+    found = import_problems(configuration) + directory_problems(configuration.all)
+    found += cluster_problems(configuration)
+    problems = told(found + blueprint_problems(app.blueprints, configuration.routers))
     if problems:
         raise ConfigError(list(dict.fromkeys(problems)))
+
+
+def cluster_problems(configuration: Configuration) -> list[Problem]:
+    """Return what is wrong with the address of an engine; nothing is connected."""
+    problems = []
+    for index, each in enumerate(configuration.clusters):
+        if index:
+            what = f"is a second engine; {configuration.clusters[0].id} names the first"
+            problems.append(each.problem("engine", what))
+        try:
+            engine_at(each.engine, each.app)
+        except EngineError as error:
+            problems.append(each.problem("engine", str(error)))
+    return problems
 
 
 def import_problems(configuration: Configuration, broken: Container[str] = ()) -> list[Problem]:
@@ -146,14 +164,9 @@ def import_problems(configuration: Configuration, broken: Container[str] = ()) -
 def _import_problem(entry: Entry, field: str, path: str) -> list[Problem]:
     try:
         import_callable(path)
-    except UnknownEntry as error:
-        return [entry.problem(field, str(error))]
     except Exception as error:
         # A module's own code runs when it is imported, so anything may come out of it.
-        frame = traceback.extract_tb(error.__traceback__)[-1]
-        where = f"{frame.filename}:{frame.lineno}"
-        why = f"importing {path} failed: {type(error).__name__}: {error} ({where})"
-        return [entry.problem(field, why)]
+        return [entry.problem(field, why_not_imported(path, error))]
     return []
 
 
@@ -169,9 +182,10 @@ def parts(configuration: Configuration) -> list[Configuration]:
         endpoints = tuple(each for each in configuration.endpoints if each.router in ids)
         statics = tuple(each for each in configuration.statics if each.server == server.id)
         part = replace(configuration, servers=(server,), routers=routers, endpoints=endpoints)
-        part = replace(part, statics=statics)
+        dashboards = tuple(each for each in configuration.dashboards if each.server == server.id)
+        part = replace(part, statics=statics, dashboards=dashboards)
         if found:
-            part = replace(part, hosts=(), processes=(), services=(), others=())
+            part = replace(part, hosts=(), processes=(), services=(), others=(), clusters=())
         found.append(part)
     return found
 
@@ -184,6 +198,9 @@ def apply(app: Flask, state: AppState, configuration: Configuration) -> None:
     node = state.node
     _warn_of_what_has_no_effect(configuration)
     declare(node, configuration)
+    if configuration.dashboards and node.watchdog is None:
+        # It shows what keeps the hub busy, so somebody has to look.
+        node.watchdog = Watchdog(node)
     blueprints, views = set(app.blueprints), set(app.view_functions)
     mount(app, configuration)
     applied = app.extensions[APPLIED] = Applied(
@@ -195,6 +212,8 @@ def apply(app: Flask, state: AppState, configuration: Configuration) -> None:
     for other in configuration.others:
         if isinstance(other, SetsUp):
             other.set_up(app)
+    for cluster in configuration.clusters:
+        state.starters.append(partial(node.join_cluster, cluster.engine, cluster.app))
     # Also where there are none: a reload may bring some.
     state.starters.append(lambda: applied.start_services(node))
 
@@ -214,7 +233,7 @@ def declare(node: Node, configuration: Configuration) -> None:
 
 
 def mount(app: Flask, configuration: Configuration) -> None:
-    """Mount every router with its endpoints, and every static."""
+    """Mount every router with its endpoints, every static and every dashboard."""
     # What is wrong with plug-ins was told when the configuration was read.
     middleware = known_middleware([])
     for router in configuration.routers:
@@ -227,6 +246,15 @@ def mount(app: Flask, configuration: Configuration) -> None:
     know_files(app)
     for static in configuration.statics:
         mount_static(app, static)
+    for dashboard in configuration.dashboards:
+        mount_dashboard(app, dashboard, in_force)
+
+
+def in_force(app: Flask) -> Configuration:
+    """Return the configuration in force in ``app``, which has one."""
+    applied = app.extensions[APPLIED]
+    assert isinstance(applied, Applied), "nobody else uses this name"
+    return applied.configuration
 
 
 def children(configuration: Configuration) -> list[Child]:

@@ -18,12 +18,17 @@ from flask import Flask
 
 from greenrelay.admin.facts import has_proxy_fix, own_facts
 from greenrelay.boot import APPLIED, Applied
+from greenrelay.dashboard import sockets as socket_list
+from greenrelay.dashboard.scope import relayed_of
+from greenrelay.dashboard.watching import watch
 from greenrelay.errors import GreenRelayError
 from greenrelay.http.state import AppState, state_of
 from greenrelay.reload.apply import reload, reload_apps
 from greenrelay.runtime.info import ProcessInfo, describe
 from greenrelay.runtime.node import Node
 from greenrelay.runtime.process import Process
+from greenrelay.transport.connection import Connection
+from greenrelay.transport.stream import Stream
 
 KILL_REASON = "killed"
 
@@ -89,6 +94,32 @@ def info(program: Program, arguments: Arguments) -> object:
     return _plain(describe(process, stack=True))
 
 
+def sockets(program: Program, arguments: Arguments) -> Iterator[object]:
+    """Yield the sockets and streams that the arguments, a filter and an order, let through."""
+    given = {name: value for name, value in arguments.items() if value not in (None, "")}
+    order = given.pop("order", "oldest")
+    known = socket_list.SocketFilter.__dataclass_fields__
+    if order not in socket_list.ORDERS or not given.keys() <= known.keys():
+        raise CommandError(f"{dict(arguments)!r} is no filter with an order")
+    wanted = socket_list.SocketFilter(**given)  # type: ignore[arg-type]
+    for pid in socket_list.find(relayed_of(program.node), wanted, str(order)):
+        relayed = program.node.processes.get(pid)
+        if isinstance(relayed, (Connection, Stream)):
+            yield socket_list.row(relayed)
+
+
+def closes(program: Program, arguments: Arguments) -> Iterator[object]:
+    """Yield the last sockets and streams that are over, the newest first."""
+    found = [each for state in program.states for each in state.connections.ledger.recent]
+    for each in sorted(found, key=lambda closed: -closed.at):
+        yield socket_list.closed_row(each)
+
+
+def tail(program: Program, arguments: Arguments) -> Iterator[object]:
+    """Yield what goes over a socket, or over all relayed to a process, until it is over."""
+    yield from watch(_process(program, arguments))
+
+
 def send(program: Program, arguments: Arguments) -> object:
     """Send a message to one process, as nobody; say whether it took it."""
     process, topic = _process(program, arguments), _text(arguments, "topic")
@@ -129,6 +160,9 @@ COMMANDS: Mapping[str, Command] = {
     "facts": facts,
     "ps": ps,
     "info": info,
+    "sockets": sockets,
+    "closes": closes,
+    "tail": tail,
     "send": send,
     "kill": kill,
     "drain": drain,

@@ -13,6 +13,8 @@ monkey.patch_all()
 import click  # noqa: E402 - nothing may be imported before the patch
 
 from greenrelay.cli.check import check  # noqa: E402
+from greenrelay.cli.closes import closes  # noqa: E402
+from greenrelay.cli.cluster import cluster  # noqa: E402
 from greenrelay.cli.config import config  # noqa: E402
 from greenrelay.cli.doctor import doctor  # noqa: E402
 from greenrelay.cli.drain import drain  # noqa: E402
@@ -25,6 +27,8 @@ from greenrelay.cli.routes import routes  # noqa: E402
 from greenrelay.cli.run import run  # noqa: E402
 from greenrelay.cli.schema import schema  # noqa: E402
 from greenrelay.cli.send import send  # noqa: E402
+from greenrelay.cli.sockets import sockets  # noqa: E402
+from greenrelay.cli.tail import tail  # noqa: E402
 from greenrelay.cli.top import top  # noqa: E402
 from greenrelay.cli.tree import tree  # noqa: E402
 
@@ -37,6 +41,8 @@ def main() -> None:
 
 COMMANDS = (
     check,
+    cluster,
+    closes,
     config,
     doctor,
     drain,
@@ -49,6 +55,8 @@ COMMANDS = (
     run,
     schema,
     send,
+    sockets,
+    tail,
     top,
     tree,
 )

@@ -14,7 +14,7 @@ from flask import Flask
 
 from greenrelay.boot import mount
 from greenrelay.cli.files import read_or_fail, reads_files, table
-from greenrelay.config.entries import HttpRouter, HttpStatic
+from greenrelay.config.entries import HttpDashboard, HttpRouter, HttpStatic
 from greenrelay.config.resolve import Configuration
 
 # Flask answers these by itself wherever there is a GET, or anything.
@@ -65,6 +65,7 @@ def routes_of(configuration: Configuration) -> list[Route]:
         )
     ]
     found += [_static(each) for each in configuration.statics]
+    found += [_dashboard(each) for each in configuration.dashboards]
     return sorted(found, key=lambda route: (route.server, route.path, route.methods))
 
 
@@ -99,11 +100,23 @@ def _static(static: HttpStatic) -> Route:
     )
 
 
+def _dashboard(dashboard: HttpDashboard) -> Route:
+    return Route(
+        ("GET", "POST"),
+        f"{dashboard.path}/",
+        "the dashboard",
+        dashboard.id,
+        dashboard.server,
+        (),
+        dashboard.where.place,
+    )
+
+
 def _blueprint(configuration: Configuration, router: HttpRouter) -> Iterator[Route]:
     if router.blueprint is None:
         return
     app = Flask(__name__, static_folder=None)
-    mount(app, replace(configuration, routers=(router,), endpoints=(), statics=()))
+    mount(app, replace(configuration, routers=(router,), endpoints=(), statics=(), dashboards=()))
     for rule in app.url_map.iter_rules():
         yield Route(
             tuple(sorted((rule.methods or set()) - _IMPLIED)) or ("OPTIONS",),

@@ -24,7 +24,7 @@ from greenrelay.boot import LOOK_INTERVAL, has_started
 from greenrelay.cli.files import fail, files_of, takes_files
 from greenrelay.cli.hangup import Hangup
 from greenrelay.config.entries import HttpService
-from greenrelay.errors import ConfigError
+from greenrelay.errors import ConfigError, EngineError
 from greenrelay.extension import create_apps
 from greenrelay.http.state import AppState, state_of
 from greenrelay.transport.server import Server
@@ -127,7 +127,10 @@ def _server(app: object, service: HttpService, state: AppState) -> Server:
 def _serve(sites: Sequence[Site], config: str, told: Flag) -> None:
     """Start everything; clients that come before the services they need have to wait."""
     for site in sites:
-        site.state.start()
+        try:
+            site.state.start()
+        except EngineError as error:
+            fail(str(error), 1)
     for site in sites:
         _await_required(site, {each.service.id for each in sites}, told)
         site.server.start()

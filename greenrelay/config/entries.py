@@ -13,6 +13,14 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 from greenrelay.config.address import Address, parse_address
+from greenrelay.config.dashboard import (
+    DASHBOARD_PATH,
+    FULL,
+    READONLY,
+    parse_dashboard_path,
+    password_text,
+    policy_action,
+)
 from greenrelay.config.directory import directory, file_name
 from greenrelay.config.mark import Mark, Problem
 from greenrelay.config.options import open_map, option, part
@@ -192,6 +200,18 @@ class HttpStatic(Entry):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class HttpDashboard(Entry):
+    """The page that shows what runs; without ``password`` and ``action`` for loopback only."""
+
+    kind: ClassVar[str] = "http.dashboard"
+    server: str = option("meta.server", text, "", required=True)
+    path: str = option("path", parse_dashboard_path, DASHBOARD_PATH)
+    password: str | None = option("password", password_text, None)
+    action: str | None = option("action", policy_action, None)
+    role: str = option("role", choice(FULL, READONLY), FULL)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ProcessHost(Entry):
     """The bounds of the processes that run on it."""
 
@@ -280,11 +300,22 @@ class SecurityTokenStore(Entry):
         return [self.problem(*each) for each in settings_problems(self.settings())]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClusterEntry(Entry):
+    """The engine that makes all nodes of ``app`` one system; ``local`` is this node alone."""
+
+    kind: ClassVar[str] = "cluster"
+    engine: str = option("engine", text, "local")
+    app: str = option("app", text, "app")
+
+
 _CLASSES: tuple[type[Entry], ...] = (
+    ClusterEntry,
     HttpService,
     HttpRouter,
     HttpEndpoint,
     HttpStatic,
+    HttpDashboard,
     ProcessHost,
     ProcessPython,
     FunctionPython,

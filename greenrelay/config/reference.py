@@ -15,6 +15,7 @@ from greenrelay.config.document import qualified
 from greenrelay.config.entries import (
     Entry,
     FunctionPython,
+    HttpDashboard,
     HttpEndpoint,
     HttpRouter,
     HttpService,
@@ -50,7 +51,7 @@ class ReferenceCheck:
             match entry:
                 case HttpService():
                     self._check_server(entry)
-                case HttpRouter() | HttpStatic():
+                case HttpRouter() | HttpStatic() | HttpDashboard():
                     self._check_place(entry)
                 case HttpEndpoint():
                     self._check_id(entry, "meta.router", entry.router, (HttpRouter,))
@@ -73,7 +74,7 @@ class ReferenceCheck:
             self.problems.append(server.problem(f"tls.{given}", what))
         self._check_requires(server, server.lifecycle.requires)
 
-    def _check_place(self, entry: HttpRouter | HttpStatic) -> None:
+    def _check_place(self, entry: HttpRouter | HttpStatic | HttpDashboard) -> None:
         # Without any server entry the WSGI server around the application is the server.
         if self._has_server():
             self._check_id(entry, "meta.server", entry.server, (HttpService,))
@@ -158,15 +159,19 @@ class ReferenceCheck:
                 self.problems.append(router.problem("prefix", what))
 
     def _refuse_equal_paths(self) -> None:
-        first: dict[tuple[str, str], HttpRouter | HttpStatic] = {}
+        first: dict[tuple[str, str], HttpRouter | HttpStatic | HttpDashboard] = {}
         for router in self.entries.values():
             # A router without a prefix claims no address for itself.
             if isinstance(router, HttpRouter) and router.server and router.prefix:
                 first.setdefault((router.server, router.prefix), router)
         for static in self.entries.values():
-            if not isinstance(static, HttpStatic) or not static.server:
+            if not isinstance(static, (HttpStatic, HttpDashboard)) or not static.server:
                 continue
-            other = first.setdefault((static.server, static.path), static)
+            key = (static.server, static.path)
+            if isinstance(static, HttpDashboard) and isinstance(first.get(key), HttpRouter):
+                # A router may give a dashboard its middleware.
+                first[key] = static
+            other = first.setdefault(key, static)
             if other is not static:
                 place = other.at("prefix" if isinstance(other, HttpRouter) else "path")
                 what = f'"{static.path or "/"}" is taken by {other.kind} "{other.id}" at {place}'

@@ -15,8 +15,10 @@ from greenrelay.config.anchor import anchored
 from greenrelay.config.document import DEFAULT_NAMESPACE, Document, qualified, read_document
 from greenrelay.config.entries import (
     KINDS,
+    ClusterEntry,
     Entry,
     FunctionPython,
+    HttpDashboard,
     HttpEndpoint,
     HttpRouter,
     HttpService,
@@ -58,6 +60,8 @@ class Configuration:
     routers: tuple[HttpRouter, ...] = ()
     endpoints: tuple[HttpEndpoint, ...] = ()
     statics: tuple[HttpStatic, ...] = ()
+    dashboards: tuple[HttpDashboard, ...] = ()
+    clusters: tuple[ClusterEntry, ...] = ()
     others: tuple[Entry, ...] = ()
     all: tuple[Entry, ...] = ()
     settings: tuple[str, ...] = ()
@@ -165,6 +169,8 @@ def _configuration(files: tuple[str, ...], namespace: str, entries: list[Entry])
         routers=_of(HttpRouter, entries),
         endpoints=_of(HttpEndpoint, entries),
         statics=_of(HttpStatic, entries),
+        dashboards=_of(HttpDashboard, entries),
+        clusters=_of(ClusterEntry, entries),
         others=tuple(entry for entry in entries if entry.kind not in KINDS),
         all=tuple(entries),
     )

@@ -11,8 +11,10 @@ from dataclasses import dataclass
 from greenrelay.config.effective import Setting, settings
 from greenrelay.config.entries import (
     KINDS,
+    ClusterEntry,
     Entry,
     FunctionPython,
+    HttpDashboard,
     HttpEndpoint,
     HttpRouter,
     HttpService,
@@ -60,7 +62,15 @@ def changes(
     return Changes(tuple(lines), tuple(warnings), are_for_routes)
 
 
-_ROUTES = (HttpRouter, HttpEndpoint, HttpStatic, ProcessPython, FunctionPython, SecurityTokenStore)
+_ROUTES = (
+    HttpRouter,
+    HttpEndpoint,
+    HttpStatic,
+    HttpDashboard,
+    ProcessPython,
+    FunctionPython,
+    SecurityTokenStore,
+)
 
 
 def _by_id(configuration: Configuration) -> dict[tuple[str, str], Entry]:
@@ -98,6 +108,8 @@ def _put_off(entry: Entry, was: Entry | None, now: Entry | None) -> Iterator[str
             yield f"a server that listens stays as it is; the change {_LATER}"
         case HttpService():
             yield f"servers neither start nor stop in a reload; the change {_LATER}"
+        case ClusterEntry():
+            yield f"a node stays with its engine; the change {_LATER}"
         case ProcessPython() | FunctionPython() if now is None:
             yield f"stays known to spawn; that it is gone {_LATER}"
         case _ if entry.kind not in KINDS:

@@ -189,6 +189,8 @@ class Connection(Life):
             session.message_count -= 1
             return False
         self.sent += 1
+        if self.tap is not None:
+            self.tap.came(session.message_topic, data)
         return True
 
     def _is_within_rate(self, data: str | bytes) -> bool:
@@ -256,6 +258,8 @@ class Connection(Life):
             # The field and not the property, which is a call for each message.
             if message._context is not NO_CONTEXT:
                 was_written(self, message)
+            if self.tap is not None:
+                self.tap.went(topic, message.payload)
             return self._stage == OPEN
         return True
 

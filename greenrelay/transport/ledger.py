@@ -6,10 +6,12 @@ has carried is counted by itself, read while it is open, and added up here when 
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
+
+from greenrelay.transport.recent import RECENT, Closed
 
 WEBSOCKET, STREAM = "websocket", "stream"
 CLIENT, SERVER = "client", "server"
@@ -78,6 +80,7 @@ class Ledger:
 
     ``asked`` counts requests for a socket or a stream by kind, route and outcome: ``accepted``, or
     the cause of the refusal. ``drains`` counts drains, which took ``drain_seconds`` together.
+    ``recent`` are the last that are over.
     """
 
     routes: dict[tuple[str, str], Figures] = field(default_factory=dict)
@@ -85,6 +88,7 @@ class Ledger:
     drains: int = 0
     drain_seconds: float = 0.0
     tracer: Tracer | None = None
+    recent: deque[Closed] = field(default_factory=lambda: deque(maxlen=RECENT))
 
     def figures(self, kind: str, route: str) -> Figures:
         """Return the figures of one kind and route."""

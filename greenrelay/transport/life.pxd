@@ -22,6 +22,7 @@ cdef class Life(Process):
     cdef public double opened_at
     cdef public Session session
     cdef public ClientSocket socket
+    cdef public object tap
     cdef public object term
 
     cpdef on_data(self, bytes data)

@@ -27,6 +27,7 @@ from greenrelay.runtime.timers import Timer
 from greenrelay.transport.ending import result_of, value_of
 from greenrelay.transport.ledger import Figures, Traffic
 from greenrelay.transport.limits import Limits
+from greenrelay.transport.recent import remember
 from greenrelay.transport.socket import ClientSocket
 from greenrelay.transport.target import tell
 from greenrelay.transport.term import POLICY_VIOLATION, Term
@@ -37,6 +38,7 @@ from greenrelay.websocket.frames import CLOSE, close_payload, encode
 if TYPE_CHECKING:
     from greenrelay.transport.backlog import Backlog
     from greenrelay.transport.pulse import Pulse
+    from greenrelay.transport.tap import Tap
 
 log = logging.getLogger("greenrelay.transport")
 
@@ -66,6 +68,7 @@ class Life(Process):
         "opened_at",
         "session",
         "socket",
+        "tap",
         "term",
     )
 
@@ -89,6 +92,8 @@ class Life(Process):
         self.backlog: Backlog | None = None
         # Only where it was opened by an actor.
         self.term: Term | None = None
+        # Only while somebody looks at its traffic.
+        self.tap: Tap | None = None
         self._pulse: Pulse
 
     # its beginning
@@ -218,16 +223,19 @@ class Life(Process):
             value["duration"],
             reason,
         )
-        self._count(code, messages_in, by_client)
+        self._count(code, messages_in, by_client, value)
         self.finish(result_of(value, result))
         if self.on_over is not None:
             self.on_over(self)
 
-    def _count(self, code: int, messages_in: int, by_client: bool) -> None:
+    def _count(
+        self, code: int, messages_in: int, by_client: bool, value: dict[str, object]
+    ) -> None:
         if self.figures is not None:
             socket = self.socket
             traffic = Traffic(messages_in, self.messages_out, socket.bytes_in, socket.bytes_out)
             self.figures.ended(traffic, code, by_client=by_client)
+            remember(self, value, by_client=by_client)
 
     def _let_go_of_unhandled(self, was_open: bool) -> None:
         """Do with what was read before the end what is to be done with it."""

@@ -31,11 +31,13 @@ from greenrelay.runtime.timers import Timer
 from greenrelay.transport.ending import result_of, value_of
 from greenrelay.transport.ledger import Figures, Traffic
 from greenrelay.transport.limits import StreamLimits
+from greenrelay.transport.recent import remember
 from greenrelay.transport.slowness import make_way
 from greenrelay.transport.socket import ClientSocket
 from greenrelay.transport.stream_clock import StreamClock
 from greenrelay.transport.stream_control import control, leave_target
 from greenrelay.transport.stream_event import LastEvent
+from greenrelay.transport.tap import Tap
 from greenrelay.transport.target import tell
 from greenrelay.transport.term import Term
 from greenrelay.transport.traced import tell_in_context, was_written
@@ -72,6 +74,7 @@ class Stream(Process):
         "opened_at",
         "session",
         "socket",
+        "tap",
         "term",
     )
 
@@ -103,6 +106,8 @@ class Stream(Process):
         self._close_timer: Timer | None = None
         # Only where it was opened by an actor.
         self.term: Term | None = None
+        # Only while somebody looks at its traffic.
+        self.tap: Tap | None = None
 
     def attach(self, socket: ClientSocket, head: bytes, command: StreamCommand) -> bool:
         """Take the socket, write ``head``, monitor the target and send it sse.join.
@@ -157,6 +162,8 @@ class Stream(Process):
             self._taken += 1
             if message.context is not NO_CONTEXT:
                 was_written(self, message)
+            if self.tap is not None:
+                self.tap.went(topic, message.payload)
             return self._stage == OPEN
         else:
             log.debug("%s: its topic is not %r: not sent", self.pid, topic)
@@ -303,6 +310,7 @@ class Stream(Process):
             socket = self.socket
             traffic = Traffic(0, self.messages_out, socket.bytes_in, socket.bytes_out)
             self.figures.ended(traffic, None, by_client=by_client)
+            remember(self, value, by_client=by_client)
         self.finish(result_of(value, result))
         if self.on_over is not None:
             self.on_over(self)

@@ -66,6 +66,31 @@ def test_a_blueprint_that_is_none_is_told(path: Path) -> None:
     assert "tests.cli.reloaded:one is not a flask.Blueprint" in done.err
 
 
+def test_a_blueprint_that_is_none_is_told_with_all_that_is_wrong(path: Path) -> None:
+    text = GOOD.replace("gateway}", "gateway, blueprint: 'tests.cli.reloaded:one'}")
+    path.write_text(text.replace("path: /a", "path: a"))
+
+    done = greenrelay("check", str(path))
+
+    assert [line.partition(": http")[0] for line in done.err.splitlines()] == [
+        f"{path}:2:56",
+        f"{path}:3:54",
+    ]
+
+
+def test_a_blueprint_whose_module_raises_is_a_problem_with_its_place(
+    path: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "breaking_blueprint.py").write_text("1 / 0\n")
+    path.write_text(GOOD.replace("gateway}", "gateway, blueprint: 'breaking_blueprint:bp'}"))
+
+    done = greenrelay("check", str(path))
+
+    assert done.status == 2
+    assert done.err.startswith(f'{path}:2:56: http.router "app:api": blueprint: importing ')
+    assert "ZeroDivisionError: division by zero" in done.err
+
+
 def test_several_files_are_checked_as_one(path: Path, tmp_path: Path) -> None:
     more = tmp_path / "more.yaml"
     more.write_text("- {name: api, kind: http.router, meta.server: gatewy}\n")

@@ -75,16 +75,17 @@ def test_a_broken_file_is_refused_at_its_place(text: str, problem: str) -> None:
         ("- {kind: process.host}\n", "1:3: process.host: name: is missing; every entry has one"),
         (
             "- {name: h}\n",
-            '1:3: entry "app:h": kind: is missing; it must be one of function.python, '
-            "http.endpoint, http.router, http.service, http.static, process.host, "
-            "process.python, process.service, security.policy, security.token_store",
+            '1:3: entry "app:h": kind: is missing; it must be one of cluster, '
+            "function.python, http.dashboard, http.endpoint, http.router, http.service, "
+            "http.static, process.host, process.python, process.service, security.policy, "
+            "security.token_store",
         ),
         (
             "- {name: h, kind: process.hots}\n",
             '1:13: process.hots "app:h": kind: "process.hots" is not known; did you mean '
-            '"process.host"? Known: function.python, http.endpoint, http.router, http.service, '
-            "http.static, process.host, process.python, process.service, security.policy, "
-            "security.token_store",
+            '"process.host"? Known: cluster, function.python, http.dashboard, http.endpoint, '
+            "http.router, http.service, http.static, process.host, process.python, "
+            "process.service, security.policy, security.token_store",
         ),
         (
             "- {name: 'a:b', kind: process.host}\n",

@@ -23,10 +23,12 @@ REAL_VALIDATOR = Draft202012Validator(schema(KINDS, SPECS))
 
 # What each kind needs, so that one more field is the only question.
 WHOLE_ENTRIES: Mapping[str, dict[str, object]] = {
+    "cluster": {},
     "http.service": {"addr": ":80"},
     "http.router": {"meta.server": "gateway"},
     "http.endpoint": {"meta.router": "api", "path": "/", "func": "m:f"},
     "http.static": {"meta.server": "gateway", "path": "/", "directory": "d"},
+    "http.dashboard": {"meta.server": "gateway"},
     "process.host": {},
     "process.python": {"source": "m:f"},
     "function.python": {"source": "m:f"},

@@ -1,0 +1,156 @@
+// One socket: who, whereto, how it does, and what goes over it while one looks.
+
+import { askFor } from "./dialog.js";
+import { asking, button, facts, linkTo, make, patch, pidLink, section, setText, shortPid } from "./dom.js";
+import { bytes, codeText, count, dayAndTime, duration, milliseconds, timeOfDay } from "./format.js";
+
+const KEPT_LINES = 300;
+
+export function socketView(page, [pid]) {
+  const details = make("div", { class: "columns" });
+  const buttons = make("div", { class: "buttons" });
+  const tail = new Traffic();
+  const over = make("div", { class: "stack" });
+  let shown = null;
+
+  async function poll() {
+    const { socket, closed, seen, missed } = await page.link.ask("socket", { pid, tail: tail.isOn });
+    if (!socket) {
+      patch(over, [ending(closed)]);
+      buttons.replaceChildren();
+      details.replaceChildren();
+      tail.end();
+      return;
+    }
+    if (shown === null && page.mayAct && pid !== page.you) buttons.replaceChildren(...actionsOf(page, pid, () => shown));
+    shown = socket;
+    patch(details, sheets(socket));
+    tail.add(seen, missed);
+  }
+
+  return {
+    title: `Socket ${shortPid(pid)}`,
+    element: make("div", { class: "stack" }, over, details, tail.element),
+    actions: buttons,
+    every: 700,
+    poll,
+    // The desk looks away: nobody is to pay for a tail that nobody sees.
+    close: () => page.link.ask("socket", { pid, tail: false }).catch(() => {}),
+  };
+}
+
+function sheets(socket) {
+  const metadata = Object.entries(socket.metadata).map(([name, value]) => [name, make("span", { class: "mono" }, value)]);
+  const context = Object.entries(socket.context).map(([name, value]) => [name, make("span", { class: "mono" }, value)]);
+  const user = socket.user ? linkTo(asking("sockets", { user: socket.user }), socket.user, { title: "All sockets of this user" }) : "–";
+  return [
+    section("Handshake", facts([
+      ["PID", make("span", { class: "mono" }, socket.pid)],
+      ["Kind", socket.kind],
+      ["User", user],
+      ["Address", linkTo(asking("sockets", { address: socket.address }), socket.address || "–", { class: "mono" })],
+      ["Path", make("span", { class: "mono" }, socket.path)],
+      ["Route", make("span", { class: "mono" }, socket.route)],
+      ["Subprotocol", socket.subprotocol],
+      ["Compression", socket.compressed ? "on" : "off"],
+    ])),
+    section("Relay", facts([
+      ["State", socket.state],
+      ["Target", pidLink(socket.target, { name: socket.target_name })],
+      ["Topic", make("span", { class: "mono" }, socket.message_topic)],
+      ["Open for", duration(socket.age)],
+      ["Round trip", milliseconds(socket.rtt)],
+      ["Messages in", `${count(socket.messages_in)}, ${bytes(socket.bytes_in)}`],
+      ["Messages out", `${count(socket.messages_out)}, ${bytes(socket.bytes_out)}`],
+      ["Queue", `${count(socket.queue)} of ${count(socket.queue_limit)}, ${bytes(socket.queue_bytes)} of ${bytes(socket.queue_bytes_limit)}`],
+      ["When full", socket.slow_policy.replaceAll("_", " ")],
+      ["Groups", socket.groups.join(", ")],
+      ["As a process", linkTo(`#/process/${encodeURIComponent(socket.pid)}`, "links, monitors")],
+    ])),
+    section("Metadata", metadata.length ? facts(metadata) : make("p", { class: "muted" }, "None."),
+      context.length ? [make("h3", {}, "Context"), facts(context)] : ""),
+  ].filter(Boolean);
+}
+
+function ending(closed) {
+  if (!closed) {
+    return make("p", { class: "notice" }, "This socket is over, longer ago than is kept.");
+  }
+  return section("This socket is over", facts([
+    ["Code", codeText(closed.code)],
+    ["Reason", closed.reason],
+    ["Closed by", closed.by_client ? "the client" : "the server"],
+    ["Clean", closed.clean ? "yes, with a closing handshake" : "no"],
+    ["At", dayAndTime(closed.at)],
+    ["After", duration(closed.duration)],
+    ["User", closed.user],
+    ["Path", make("span", { class: "mono" }, closed.path)],
+    ["Messages", `${count(closed.messages_in)} in, ${count(closed.messages_out)} out`],
+  ]));
+}
+
+function actionsOf(page, pid, socket) {
+  return [
+    button("Send…", async () => {
+      const values = await askFor({ title: "Send to this client", fields: [{ name: "text", label: "Text", rows: 4, required: true }], confirm: "Send" });
+      if (values) await page.act("send", { pid, ...values });
+    }),
+    button("Transfer…", async () => {
+      const values = await askFor({
+        title: "Hand this socket to another process",
+        text: "The old target gets ws.leave, the new one ws.join. The client notices nothing.",
+        fields: [{ name: "target", label: "PID or name of the new target", required: true }],
+        confirm: "Transfer",
+      });
+      if (values) await page.act("transfer", { pid, ...values });
+    }),
+    button("Close…", async () => {
+      const isStream = socket()?.kind === "stream";
+      const fields = [{ name: "code", label: "Code", type: "number", value: "1000", required: true },
+        { name: "reason", label: "Reason", value: "" }].slice(isStream ? 1 : 0);
+      const values = await askFor({ title: "Close this socket", fields, confirm: "Close" });
+      if (values) await page.act("close", { pid, reason: values.reason, code: Number(values.code ?? 1000) });
+    }),
+    button("Kill…", async () => {
+      const values = await askFor({ title: "Cut this connection?", text: "TCP is cut without a closing handshake; the client sees 1006.", confirm: "Kill", dangerous: true });
+      if (values) await page.act("kill", { pid });
+    }, "dangerous"),
+  ];
+}
+
+class Traffic {
+  isOn = true;
+  #paused = false;
+
+  constructor() {
+    this.lines = make("ol", { class: "traffic", tabindex: "0", "aria-label": "Messages, the newest first" });
+    this.sum = make("p", { class: "muted", role: "status" }, "What goes over it from now on is shown here.");
+    this.toggle = button("Pause", () => this.#turn());
+    this.element = make("section", { class: "sheet" },
+      make("div", { class: "heading" }, make("h2", {}, "Live traffic"), this.toggle), this.sum, this.lines);
+  }
+
+  #turn() {
+    this.#paused = !this.#paused;
+    this.isOn = !this.#paused;
+    this.toggle.textContent = this.#paused ? "Look again" : "Pause";
+  }
+
+  add(seen, missed) {
+    if (missed) this.lines.prepend(make("li", { class: "muted" }, `${count(missed)} more were not kept`));
+    for (const each of seen) {
+      this.lines.prepend(make("li", { class: each.direction },
+        make("span", { class: "when mono" }, timeOfDay(each.at)),
+        make("span", { class: "way" }, each.direction === "in" ? "from client" : "to client"),
+        make("span", { class: "muted mono" }, `${each.topic}, ${bytes(each.size)}`),
+        make("span", { class: "said mono" }, each.text)));
+    }
+    while (this.lines.children.length > KEPT_LINES) this.lines.lastChild.remove();
+    if (seen.length) setText(this.sum, `Last message at ${timeOfDay(seen.at(-1).at)}`);
+  }
+
+  end() {
+    this.toggle.hidden = true;
+    setText(this.sum, "It is over.");
+  }
+}

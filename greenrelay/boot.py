@@ -19,6 +19,7 @@ from flask import Flask
 from gevent.lock import BoundedSemaphore
 
 from greenrelay.cluster.engines import engine_at
+from greenrelay.cluster.local import LOCAL
 from greenrelay.config.anchor import directory_problems
 from greenrelay.config.entries import Entry, ProcessService
 from greenrelay.config.loader import Source
@@ -213,6 +214,8 @@ def apply(app: Flask, state: AppState, configuration: Configuration) -> None:
         if isinstance(other, SetsUp):
             other.set_up(app)
     for cluster in configuration.clusters:
+        if cluster.engine == LOCAL:
+            continue
         state.starters.append(partial(node.join_cluster, cluster.engine, cluster.app))
     # Also where there are none: a reload may bring some.
     state.starters.append(lambda: applied.start_services(node))

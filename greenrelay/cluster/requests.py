@@ -151,7 +151,7 @@ def spawned(link: Link, frame: Frame) -> None:
     """Start a declared entry, in force with its relations and name before its first line runs."""
     node = link.mesh.node
     # Only local code may name what is not declared.
-    declared = tuple(node.entries._sources)
+    declared = node.entries.declared()
     try:
         match load(frame.payload):
             case [

@@ -27,6 +27,10 @@ class Entries:
         self._sources[entry_id] = source
         self._found.pop(entry_id, None)
 
+    def declared(self) -> tuple[str, ...]:
+        """Return the ids of the declared entries."""
+        return tuple(self._sources)
+
     def find(self, entry: object) -> Callable[..., Any]:
         """Return the callable of an entry; raises UnknownEntry."""
         if isinstance(entry, str):

@@ -23,6 +23,7 @@ from greenrelay.admin.endpoint import Endpoint
 from greenrelay.boot import LOOK_INTERVAL, has_started
 from greenrelay.cli.files import fail, files_of, takes_files
 from greenrelay.cli.hangup import Hangup
+from greenrelay.cli.logs import FORMATS, TEXT, set_up
 from greenrelay.config.entries import HttpService
 from greenrelay.errors import ConfigError, EngineError
 from greenrelay.extension import create_apps
@@ -45,7 +46,13 @@ class Site:
 
 @click.command()
 @takes_files
-def run(files: Sequence[str], settings: Sequence[str]) -> None:
+@click.option(
+    "--log-format",
+    type=click.Choice(FORMATS),
+    default=TEXT,
+    help="How log lines look; text unless given.",
+)
+def run(files: Sequence[str], settings: Sequence[str], log_format: str) -> None:
     """Serve FILEs (config.yaml) until SIGTERM or Ctrl-C, then drain.
 
     Several FILEs are one configuration. SIGHUP reads them again. A second SIGTERM or Ctrl-C ends
@@ -53,7 +60,7 @@ def run(files: Sequence[str], settings: Sequence[str]) -> None:
     configuration error, with nothing started.
     """
     named = files_of(files)
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    set_up(log_format)
     try:
         apps = create_apps(named, settings=settings)
         sites = _sites(apps, ", ".join(named))

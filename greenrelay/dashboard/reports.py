@@ -39,10 +39,6 @@ class _Ring(logging.Handler):
         self.kept: deque[Report] = deque(maxlen=KEPT)
         self._numbers = count(1)
 
-    def createLock(self) -> None:
-        """Have none: appending to a deque needs none."""
-        self.lock = None
-
     def emit(self, record: logging.LogRecord) -> None:
         """Keep one."""
         text = record.getMessage()

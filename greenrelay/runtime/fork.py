@@ -31,7 +31,8 @@ def disown(node: Node) -> None:
         _inherited.append((process, process.greenlet))
         process.state = DEAD
         if process.greenlet is here:
-            del here.greenrelay_process  # type: ignore[attr-defined]
+            # As that of a worker between two processes.
+            here.greenrelay_process = None  # type: ignore[attr-defined]
 
 
 def follow_forks(nodes: Iterable[Node]) -> None:

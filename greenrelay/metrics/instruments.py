@@ -16,7 +16,7 @@ from greenrelay.errors import ConfigError
 
 try:
     from prometheus_client import Counter, Gauge, Histogram
-except ImportError:  # pragma: no cover - tested in a process without it
+except ImportError:  # It is an extra.
     IS_INSTALLED = False
 else:
     IS_INSTALLED = True

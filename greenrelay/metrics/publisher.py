@@ -27,7 +27,7 @@ try:
     from prometheus_client import REGISTRY, CollectorRegistry
     from prometheus_client.exposition import choose_encoder
     from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
-except ImportError:  # pragma: no cover - tested in a process without it
+except ImportError:  # It is an extra.
     pass
 
 SHARED = "PROMETHEUS_MULTIPROC_DIR"

@@ -19,7 +19,7 @@ from greenrelay.runtime.current import current_process
 try:
     from opentelemetry import propagate, trace
     from opentelemetry.context import Context
-except ImportError:  # pragma: no cover - tested in a process without it
+except ImportError:  # It is an extra.
     IS_INSTALLED = False
 else:
     IS_INSTALLED = True

@@ -9,6 +9,7 @@ Expiry is checked here and not by the libraries, so that there is one clock.
 from __future__ import annotations
 
 import math
+from abc import abstractmethod
 from collections.abc import Callable, Mapping
 from hashlib import sha256
 from importlib import import_module
@@ -78,11 +79,11 @@ class WrittenStore(TokenStore):
         assert actor.expires_at is not None, "every token has an end"
         self._revoked.revoke(_key(token), actor.expires_at, self.now())
 
-    def _write(self, claims: dict[str, object]) -> str:
-        raise NotImplementedError
+    @abstractmethod
+    def _write(self, claims: dict[str, object]) -> str: ...
 
-    def _read(self, token: str) -> object:
-        raise NotImplementedError
+    @abstractmethod
+    def _read(self, token: str) -> object: ...
 
 
 class SignedStore(WrittenStore):

@@ -8,7 +8,8 @@ client reads whatever the target sends.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from sys import intern
@@ -25,7 +26,7 @@ from greenrelay.runtime.node import Node
 from greenrelay.runtime.task import EXITING
 from greenrelay.transport.connection import Connection
 from greenrelay.transport.drain import Connections
-from greenrelay.transport.ledger import ACCEPTED, CONTEXT, ROUTE, UNMATCHED, WEBSOCKET
+from greenrelay.transport.ledger import ACCEPTED, CONTEXT, ROUTE, UNMATCHED, WEBSOCKET, Ledger
 from greenrelay.transport.limits import MAX_FRAGMENTS, Limits
 from greenrelay.transport.socket import ClientSocket
 from greenrelay.transport.stream import Stream
@@ -80,18 +81,8 @@ class Opening:
         when the target is gone. Raises UnsupportedServer, OSError for a socket that is closed,
         and ValueError for a header that cannot be sent.
         """
-        ledger, route = self._connections.ledger, environ.get(ROUTE, UNMATCHED)
-        outcome = "failed"
-        try:
-            opened = self._open(environ, upgrade, command, target, limits, headers)
-            outcome = ACCEPTED
-            if opened is None:
-                outcome = "target_gone"
-            elif not opened.is_joined:
-                outcome = "client_left"
-        finally:
-            ledger.became(WEBSOCKET, route, outcome)
-        return opened
+        with counted(self._connections.ledger, WEBSOCKET, environ) as count:
+            return count(self._open(environ, upgrade, command, target, limits, headers))
 
     def _open(
         self,
@@ -173,6 +164,28 @@ def _agree_on_compression(upgrade: Upgrade, limits: Limits) -> Agreement | None:
     except ValueError:
         # Refused before the view ran, unless this is no request of ours to refuse.
         return None
+
+
+@contextmanager
+def counted(
+    ledger: Ledger, kind: str, environ: Environ
+) -> Iterator[Callable[[Opened | None], Opened | None]]:
+    """Count what becomes of a request: what the function that it yields is given, or a failure."""
+    outcome = "failed"
+
+    def count(opened: Opened | None) -> Opened | None:
+        nonlocal outcome
+        outcome = ACCEPTED
+        if opened is None:
+            outcome = "target_gone"
+        elif not opened.is_joined:
+            outcome = "client_left"
+        return opened
+
+    try:
+        yield count
+    finally:
+        ledger.became(kind, environ.get(ROUTE, UNMATCHED), outcome)
 
 
 def is_there(node: Node, target: Pid) -> bool:

@@ -26,9 +26,9 @@ from greenrelay.relay.sse_command import StreamCommand
 from greenrelay.runtime.host import Host
 from greenrelay.runtime.node import Node
 from greenrelay.transport.drain import Connections
-from greenrelay.transport.ledger import ACCEPTED, CONTEXT, ROUTE, STREAM, UNMATCHED
+from greenrelay.transport.ledger import CONTEXT, ROUTE, STREAM, UNMATCHED
 from greenrelay.transport.limits import StreamLimits
-from greenrelay.transport.opening import Opened, client_socket, is_there
+from greenrelay.transport.opening import Opened, client_socket, counted, is_there
 from greenrelay.transport.stream import Stream
 from greenrelay.transport.stream_event import LastEvent
 from greenrelay.transport.term import stream_as_long
@@ -79,18 +79,8 @@ class StreamOpening:
         place kept, when the target is gone, and so with what it raises: UnsupportedServer,
         OSError for a socket that is closed, and ValueError for a header that cannot be sent.
         """
-        ledger, route = self._connections.ledger, environ.get(ROUTE, UNMATCHED)
-        outcome = "failed"
-        try:
-            opened = self._open(environ, request, command, target, limits, headers)
-            outcome = ACCEPTED
-            if opened is None:
-                outcome = "target_gone"
-            elif not opened.is_joined:
-                outcome = "client_left"
-        finally:
-            ledger.became(STREAM, route, outcome)
-        return opened
+        with counted(self._connections.ledger, STREAM, environ) as count:
+            return count(self._open(environ, request, command, target, limits, headers))
 
     def _open(
         self,

@@ -6,14 +6,11 @@ temporary one.
 
 from __future__ import annotations
 
-import os
-import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from selenium.webdriver import ActionChains, Chrome, ChromeOptions
-from selenium.webdriver.chrome.service import Service
+from selenium.webdriver import ActionChains
 from selenium.webdriver.chrome.webdriver import WebDriver
 from selenium.webdriver.common.keys import Keys
 
@@ -21,66 +18,18 @@ from tests.app.demo import Demo
 from tests.app.picture import write_png
 from tests.app.tab import Tab
 
-FLAGS = (
-    "--headless=new",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    # Two windows at a time: the one behind has to stay as quick as the one in front.
-    "--disable-background-timer-throttling",
-    "--disable-backgrounding-occluded-windows",
-    "--disable-renderer-backgrounding",
-)
-
 OpenTab = Callable[[str, str], Tab]
 
 
-@pytest.fixture(scope="module")
-def driver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WebDriver]:
-    chromium, chromedriver = shutil.which("chromium"), shutil.which("chromedriver")
-    assert chromium, "there is no chromium on PATH: run `make test-setup`"
-    assert chromedriver, "there is no chromedriver on PATH: run `make test-setup`"
-    options = ChromeOptions()
-    options.binary_location = chromium
-    for flag in FLAGS:
-        options.add_argument(flag)
-    options.add_argument(f"--user-data-dir={tmp_path_factory.mktemp('chromium')}")
-    driver = Chrome(options, Service(chromedriver))
-    yield driver
-    driver.quit()
-
-
 @pytest.fixture
-def open_tab(demo: Demo, driver: WebDriver) -> Iterator[OpenTab]:
-    """Opens a window and comes in; windows left open are closed after the test."""
-    first, *_ = driver.window_handles
-
-    def open_tab(nick: str, room: str) -> Tab:
-        return Tab(driver, demo.url).join(nick, room)
-
-    yield open_tab
-    for handle in driver.window_handles:
-        if handle != first:
-            driver.switch_to.window(handle)
-            driver.close()
-    driver.switch_to.window(first)
+def open_tab(demo: Demo, windows: WebDriver) -> OpenTab:
+    """Opens a window and comes in."""
+    return lambda nick, room: Tab(windows, demo.url).join(nick, room)
 
 
 @pytest.fixture(scope="session")
 def landscape(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_png(tmp_path_factory.mktemp("picture") / "landscape.png", 1600, 900)
-
-
-@pytest.fixture(scope="session")
-def screenshots(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    named = os.environ.get("GREENRELAY_SCREENSHOTS")
-    directory = Path(named) if named else tmp_path_factory.mktemp("screenshots")
-    directory.mkdir(parents=True, exist_ok=True)
-    return directory
 
 
 def test_what_ann_says_appears_at_ben(open_tab: OpenTab) -> None:

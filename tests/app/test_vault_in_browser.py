@@ -7,7 +7,7 @@ temporary one.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -15,27 +15,14 @@ from selenium.webdriver.chrome.webdriver import WebDriver
 
 from tests.app.demo import Demo
 from tests.app.tab import Tab
-from tests.browser import chromium
 
 Open = Callable[[], Tab]
 
 
-@pytest.fixture(scope="module")
-def driver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WebDriver]:
-    with chromium(tmp_path_factory.mktemp("chromium")) as driver:
-        yield driver
-
-
 @pytest.fixture
-def open_page(demo: Demo, driver: WebDriver) -> Iterator[Open]:
-    """Opens the page in a window of its own; those left open are closed after the test."""
-    first, *_ = driver.window_handles
-    yield lambda: Tab(driver, f"{demo.url}/vault")
-    for handle in driver.window_handles:
-        if handle != first:
-            driver.switch_to.window(handle)
-            driver.close()
-    driver.switch_to.window(first)
+def open_page(demo: Demo, windows: WebDriver) -> Open:
+    """Opens the page in a window of its own."""
+    return lambda: Tab(windows, f"{demo.url}/vault")
 
 
 def sign_in(tab: Tab, name: str, seconds: int) -> None:

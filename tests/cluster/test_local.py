@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gevent
 import pytest
 
 from greenrelay.cluster.engine import Member
@@ -28,15 +27,14 @@ def test_nothing_is_told_while_it_is_asked_for(join_local: Join) -> None:
     a.engine.send("b", b"1")
 
     assert b.sink.frames == []
-    gevent.sleep(0)
-    gevent.sleep(0)
+    wait_for(lambda: b.sink.frames)
     assert b.sink.frames == [("a", b"1", None)]
 
 
 def test_a_receiver_has_a_bound(join_local: Join) -> None:
     a, b = join_local("a"), join_local("b")
-    gevent.sleep(0)
-    gevent.sleep(0)
+    a.sink.wait_told("up", "b", "i1")
+    b.sink.wait_told("up", "a", "i1")
 
     sent = [a.engine.send("b", b"x") for _ in range(MAX_WAITING + 3)]
 
@@ -54,7 +52,9 @@ def test_a_node_that_crashes_is_gone_with_its_names(bus: Bus, join_local: Join) 
     a.sink.wait_told("down", "b", "i1", "disconnected")
     assert a.engine.claim("n", "pa") == "pa"
     a.engine.send("b", b"lost")
-    gevent.sleep(0.01)
+    # What would be told is told on the hub: after this it has been.
+    c = join_local("c")
+    c.sink.wait_told("up", "a", "i1")
     assert b.sink.frames == []
     assert ("n", None) in a.sink.names
 

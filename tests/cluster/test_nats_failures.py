@@ -134,6 +134,7 @@ def test_a_server_that_restarts_takes_no_node_and_no_name_away(
     broken.kill()
     a.sink.wait_told("engine", False)
     b.sink.wait_told("engine", False)
+    # The rule is about a second without the server, on the clocks of two programs.
     gevent.sleep(1)
     broken.start()
 

@@ -380,11 +380,8 @@ def test_a_frame_that_is_too_large_is_refused_and_leaves_no_gap(pair: Pair) -> N
 def test_on_a_wire_that_drops_doubles_and_delays_all_arrives_once_in_order(
     pair: Pair, seed: int
 ) -> None:
-    chance = random.Random(seed)
     numbers = {id(pair.one): counter(), id(pair.two): counter()}
-    for _ in range(400):
-        side, other = chance.choice([(pair.one, pair.two), (pair.two, pair.one)])
-        act = chance.random()
+    for side, other, act in chances(pair, seed):
         if act < 0.4:
             side.say(next(numbers[id(side)]))
         elif act < 0.5 and side.wire:
@@ -409,11 +406,8 @@ def test_on_a_wire_that_drops_doubles_and_delays_all_arrives_once_in_order(
 def test_with_sessions_that_end_at_any_time_the_rest_is_in_order_and_a_hole_is_told(
     pair: Pair, seed: int
 ) -> None:
-    chance = random.Random(seed)
     numbers = {id(pair.one): counter(), id(pair.two): counter()}
-    for _ in range(400):
-        side, other = chance.choice([(pair.one, pair.two), (pair.two, pair.one)])
-        act = chance.random()
+    for side, other, act in chances(pair, seed):
         if act < 0.4:
             side.say(next(numbers[id(side)]))
         elif act < 0.5 and side.wire:
@@ -434,6 +428,14 @@ def test_with_sessions_that_end_at_any_time_the_rest_is_in_order_and_a_hole_is_t
     for side in (pair.one, pair.two):
         assert side.got[-1] == "end"
         assert holes_are_told(side.got[:-1])
+
+
+def chances(pair: Pair, seed: int) -> Iterator[tuple[Side, Side, float]]:
+    """Yield whose turn it is, the other side, and a chance from 0 to 1."""
+    chance = random.Random(seed)
+    for _ in range(400):
+        side, other = chance.choice([(pair.one, pair.two), (pair.two, pair.one)])
+        yield side, other, chance.random()
 
 
 def holes_are_told(got: list[object]) -> bool:

@@ -13,7 +13,7 @@ import pytest
 from greenrelay.client import RelayedClient, connect
 from greenrelay.websocket.handshake import response_head
 from tests.client.upstream import Gone, Peer, upstream
-from tests.probe import Probe, assert_event, assert_nothing, assert_receive
+from tests.probe import Probe, assert_event, assert_nothing, assert_receive, wait_for
 
 READABLE, FIRST = 1, 2
 AGAIN: dict[str, float | str] = {"initial_delay": "10ms", "max_delay": "20ms"}
@@ -66,9 +66,7 @@ def test_a_close_in_the_turn_of_the_loop_in_which_the_server_answers_is_final(
         assert_receive(probe, topic="ws.leave")
 
         event = assert_event(probe, kind="EXIT", pid=clients[0].pid)
-        with gevent.Timeout(5):
-            while not gone:
-                gevent.sleep(0.01)
+        wait_for(lambda: gone)
 
         assert event.result.is_normal
         assert gone == [2]

@@ -9,15 +9,17 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+import gevent
 import pytest
 from flask import Flask
 
+from greenrelay.boot import APPLIED
 from greenrelay.errors import ConfigError
 from greenrelay.extension import GreenRelay, create_app
 from greenrelay.http.state import state_of
 from greenrelay.reload.apply import reload
 from tests.cli import reloaded
-from tests.probe import wait_for
+from tests.probe import settle, wait_for
 from tests.program import Program
 from tests.servers.http import upgrade_request
 from tests.servers.raw import TEXT, RawClient, frame
@@ -65,6 +67,21 @@ def service(name: str, *requires: str, arg: str = "") -> str:
         f"- {{name: {name}, kind: process.service, process: 'tests.cli.reloaded:service',"
         f" args: [{arg or name}], lifecycle.requires: [{', '.join(requires)}]}}\n"
     )
+
+
+def test_of_two_who_ask_for_a_reload_one_waits_for_the_other(write: Write) -> None:
+    app = create_app(write(API + view("a", "/a", "one")))
+    with serving(app) as address:
+        write(API + view("a", "/a", "other"))
+        with app.extensions[APPLIED].turn:
+            asking = gevent.spawn(reload, app)
+            settle(state_of(app).node)
+
+            assert http(address, "/a")[2] == "one"
+        changes = asking.get(timeout=5)
+
+        assert len(changes.lines) == 1
+        assert http(address, "/a")[2] == "other"
 
 
 # routes

@@ -16,6 +16,7 @@ from werkzeug.exceptions import HTTPException
 from greenrelay.admin.command import Program
 from greenrelay.admin.endpoint import Endpoint
 from greenrelay.boot import apply, check, parts, read
+from greenrelay.config.reference import route_clashes
 from greenrelay.config.resolve import Configuration
 from greenrelay.errors import ConfigError
 from greenrelay.http.middleware.websocket_relay import MARK
@@ -67,6 +68,7 @@ class GreenRelay:
             read(wanted) if wanted is not None and not isinstance(wanted, Configuration) else wanted
         )
         if configuration is not None:
+            _check_at_one_address(configuration)
             check(app, configuration)
         servers = configuration.servers if configuration is not None else ()
         node = self._node or Node()
@@ -147,6 +149,15 @@ def _make_app(config: Config | Configuration, node: Node | None) -> Flask:
     app.config.from_prefixed_env()
     GreenRelay(app, config, node=node)
     return app
+
+
+def _check_at_one_address(configuration: Configuration) -> None:
+    # Here one app has the routes of all servers, of which each could have had its own.
+    entries = {entry.id: entry for entry in configuration.all}
+    if len(configuration.servers) > 1:
+        problems = route_clashes(entries, at_one_address=True)
+        if problems:
+            raise ConfigError([f"{each} (one app has all servers)" for each in problems])
 
 
 def _find_rule(app: Flask, environ: Environ) -> tuple[str, bool]:

@@ -65,7 +65,7 @@ class ReferenceCheck:
         self._refuse_circles()
         self._refuse_equal_prefixes()
         self._refuse_equal_paths()
-        self._refuse_clashes()
+        self.problems += route_clashes(self.entries)
 
     def _check_server(self, server: HttpService) -> None:
         if (server.tls.cert is None) != (server.tls.key is None):
@@ -177,27 +177,31 @@ class ReferenceCheck:
                 what = f'"{static.path or "/"}" is taken by {other.kind} "{other.id}" at {place}'
                 self.problems.append(static.problem("path", what))
 
-    def _refuse_clashes(self) -> None:
-        first: dict[tuple[str, str, str], HttpEndpoint] = {}
-        for endpoint in self.entries.values():
-            if not isinstance(endpoint, HttpEndpoint) or not endpoint.path.text:
-                continue
-            server, prefix = self._place(endpoint)
-            shape = f"{prefix}/{'/'.join(endpoint.path.shape)}"
-            for method in endpoint.method:
-                other = first.setdefault((server, method, shape), endpoint)
-                if other is not endpoint:
-                    what = (
-                        f"{method} {endpoint.path} clashes with {method} {other.path} "
-                        f'of "{other.id}" at {other.at("path")}'
-                    )
-                    self.problems.append(endpoint.problem("path", what))
 
-    def _place(self, endpoint: HttpEndpoint) -> tuple[str, str]:
-        router = self.entries.get(endpoint.router)
+def route_clashes(entries: Mapping[str, Entry], *, at_one_address: bool = False) -> list[Problem]:
+    """Return a problem for each endpoint that another one answers for.
+
+    ``at_one_address`` says that one server has the routes of all.
+    """
+    first: dict[tuple[str, str, str], HttpEndpoint] = {}
+    problems: list[Problem] = []
+    for endpoint in entries.values():
+        if not isinstance(endpoint, HttpEndpoint) or not endpoint.path.text:
+            continue
+        router = entries.get(endpoint.router)
+        server, prefix = "", endpoint.router
         if isinstance(router, HttpRouter):
-            return router.server, router.prefix
-        return "", endpoint.router
+            server, prefix = "" if at_one_address else router.server, router.prefix
+        shape = f"{prefix}/{'/'.join(endpoint.path.shape)}"
+        for method in endpoint.method:
+            other = first.setdefault((server, method, shape), endpoint)
+            if other is not endpoint:
+                what = (
+                    f"{method} {endpoint.path} clashes with {method} {other.path} "
+                    f'of "{other.id}" at {other.at("path")}'
+                )
+                problems.append(endpoint.problem("path", what))
+    return problems
 
 
 def _kinds(kinds: tuple[type[Entry], ...]) -> str:

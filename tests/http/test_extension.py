@@ -9,6 +9,7 @@ import pytest
 from flask import Flask
 
 from greenrelay import ConfigError, Node, spawn
+from greenrelay.extension import create_apps
 from greenrelay.http.state import state_of
 from greenrelay.runtime.node import open_nodes
 from greenrelay.web import GreenRelay, create_app, websocket_relay
@@ -356,3 +357,25 @@ def test_a_view_s_module_that_cannot_be_imported_is_a_located_problem(
     assert 'http.endpoint "app:broken": func: importing broken_views:view failed' in problem
     assert "ZeroDivisionError" in problem
     assert "broken_views.py:2" in problem
+
+
+def test_routes_of_two_servers_that_clash_in_one_app_are_refused() -> None:
+    """Two routes that clash … configuration errors"""
+    entries = "".join(
+        f"- {{name: {name}, kind: http.service, addr: '127.0.0.1:0'}}\n"
+        f"- {{name: {name}-pages, kind: http.router, meta.server: {name}}}\n"
+        f"- {{name: {name}-page, kind: http.endpoint, meta.router: {name}-pages, path: /page,"
+        " func: 'tests.cli.reloaded:one'}\n"
+        for name in ("public", "private")
+    )
+
+    with pytest.raises(ConfigError) as caught:
+        create_app(entries)
+
+    (problem,) = caught.value.problems
+    assert 'http.endpoint "app:private-page": path: GET /page clashes with GET /page' in problem
+    assert problem.endswith("(one app has all servers)")
+    # Each server by itself has no such trouble.
+    apps = create_apps(entries)
+    assert [app.test_client().get("/page").text for app in apps] == ["one", "one"]
+    state_of(apps[0]).node.shutdown(0.5)

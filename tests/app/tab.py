@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
+from selenium.common.exceptions import NoSuchElementException, StaleElementReferenceException
 from selenium.webdriver.chrome.webdriver import WebDriver
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
@@ -18,6 +19,9 @@ WAIT_SECONDS = 20
 IS_AT_REST = """
 return document.getAnimations().every(({effect}) => effect.getTiming().iterations === Infinity)
 """
+
+# A page that shows what happens may replace an element between two looks at it.
+PASSING = (NoSuchElementException, StaleElementReferenceException)
 
 T = TypeVar("T")
 
@@ -36,18 +40,18 @@ class Tab:
         """Come in through the door and wait until the room has welcomed us."""
         self._fill("nick", nick)
         self._fill("room", room)
-        self.find("#door-form button").click()
+        self.press("#door-form button")
         self.wait(lambda: self.text("#room-pid").startswith("{"), "a welcome")
         return self
 
     def say(self, text: str) -> None:
         """Write a message and send it."""
         self._fill("text", text)
-        self.find("#text").send_keys(Keys.ENTER)
+        self.type(Keys.ENTER)
 
     def type(self, text: str) -> None:
         """Write without sending."""
-        self.find("#text").send_keys(text)
+        self.press_keys("#text", text)
 
     def send_picture(self, path: Path, caption: str = "") -> None:
         """Choose a file, as in the dialog of the picture button."""
@@ -56,12 +60,16 @@ class Tab:
 
     def press(self, selector: str) -> None:
         """Press a button."""
-        self.find(selector).click()
+        self._act(selector, WebElement.click, "press")
+
+    def press_keys(self, selector: str, keys: str) -> None:
+        """Press keys while an element has the focus."""
+        self._act(selector, lambda element: element.send_keys(keys), "write to")
 
     def move(self, room: str) -> None:
         """Ask for another room."""
         self._fill("move-room", room)
-        self.find("#move-room").send_keys(Keys.ENTER)
+        self.press_keys("#move-room", Keys.ENTER)
 
     def messages(self) -> list[str]:
         """Texts of the messages in the log."""
@@ -85,12 +93,15 @@ class Tab:
 
     def wait(self, condition: Callable[[], T], what: str) -> T:
         """Wait until a condition holds and return what it returned."""
-        waiting = WebDriverWait(self._driver, WAIT_SECONDS, poll_frequency=0.05)
+        waiting = WebDriverWait(self._driver, WAIT_SECONDS, 0.05, PASSING)
         return waiting.until(lambda _: condition(), f"waited for {what}")
 
     def text(self, selector: str) -> str:
         """Text of an element, shown or not."""
-        return str(self.find(selector).get_property("textContent"))
+        text = self.run("return document.querySelector(arguments[0])?.textContent", selector)
+        if text is None:
+            raise NoSuchElementException(selector)
+        return str(text)
 
     def texts(self, selector: str) -> list[str]:
         """Texts of all elements that match, in one look at the page."""
@@ -137,6 +148,13 @@ class Tab:
         self.focus()
         self._driver.close()
         self._driver.switch_to.window(self._driver.window_handles[0])
+
+    def _act(self, selector: str, action: Callable[[WebElement], None], name: str) -> None:
+        def act() -> bool:
+            action(self.find(selector))
+            return True
+
+        self.wait(act, f"{selector} to {name}")
 
     def _fill(self, field: str, text: str) -> None:
         element = self.find(f"#{field}")

@@ -114,7 +114,7 @@ def test_who_is_connected_to_this_room(open_page: Open, client: WebSocketClient)
 
     tab.press("[data-view=processes]")
     tab.wait_for("h1", "Processes")
-    tab.find("#process-text").send_keys("room:tea")
+    tab.press_keys("#process-text", "room:tea")
     tab.wait(lambda: len(rows(tab)) == 1 and "room:tea" in tab.text(".rows .row"), "the room")
     tab.run("document.querySelector('.rows .whole').click()")
     follow(tab, "who is connected to it")
@@ -132,7 +132,7 @@ def test_why_this_socket_has_closed(open_page: Open, program: Dashboard) -> None
 
     tab.press("[data-view=closes]")
     tab.wait_for("h1", "Closes")
-    tab.find("#closes-text").send_keys("bored")
+    tab.press_keys("#closes-text", "bored")
     tab.wait_for(".rows .row", "bored")
     tab.run("document.querySelector('.rows .whole').click()")
 
@@ -206,7 +206,7 @@ def test_where_a_setting_comes_from(open_page: Open) -> None:
 
     tab.press("[data-view=settings]")
     tab.wait_for("h1", "Configuration")
-    tab.find("#settings-text").send_keys("password")
+    tab.press_keys("#settings-text", "password")
 
     tab.wait(lambda: len(tab.texts(".rows .row")) == 2, "the passwords of both dashboards")
     assert tab.texts(".rows .c-value").count("***") == 1
@@ -224,10 +224,10 @@ def test_what_is_kept_alive(open_page: Open) -> None:
 
 def test_a_password_opens_a_page_that_cannot_act(open_page: Open) -> None:
     tab = open_page(path="_guarded")
-    tab.find("#password").send_keys("not this one" + Keys.ENTER)
+    tab.press_keys("#password", "not this one" + Keys.ENTER)
     tab.wait_for("#problem", "This is not the password.")
 
-    tab.find("#password").send_keys(PASSWORD + Keys.ENTER)
+    tab.press_keys("#password", PASSWORD + Keys.ENTER)
     tab.wait_for("#state-text", "Live")
 
     assert tab.texts("main button.dangerous") == []
@@ -289,11 +289,11 @@ def test_the_keyboard_reaches_everything(open_page: Open, client: WebSocketClien
     assert seen[0] == "Skip to what is shown"
     assert [each for each in seen if each in ("Sockets", "Configuration", "Drain this worker…")]
 
-    tab.find("[data-view=sockets]").send_keys(Keys.ENTER)
+    tab.press_keys("[data-view=sockets]", Keys.ENTER)
     wait_for_rows(tab)
     # Whoever hears the page is told that there is another view.
     assert focused() == "Sockets"
-    tab.find(".rows .whole").send_keys(Keys.ENTER)
+    tab.press_keys(".rows .whole", Keys.ENTER)
     tab.wait_for("h1", "Socket gateway|")
     assert focused().startswith("Socket gateway|")
 

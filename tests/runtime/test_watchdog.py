@@ -205,7 +205,7 @@ def test_it_works_in_a_patched_interpreter() -> None:
     script = """
         from gevent import monkey
         monkey.patch_all()
-        import logging, re, greenrelay as gr
+        import gevent, logging, re, greenrelay as gr
         from greenrelay.runtime.watchdog import Watchdog
         from greenrelay.testing import wait_for
 
@@ -226,6 +226,8 @@ def test_it_works_in_a_patched_interpreter() -> None:
             dog = Watchdog(node, 0.02)
             dog.start()
             for entry in (in_python, in_c):
+                # The hub gets to its loop, else both would be one time of being busy.
+                gevent.sleep(0.001)
                 texts.clear()
                 node.run(entry)
                 wait_for(lambda: texts)

@@ -6,6 +6,10 @@ Theory. One read may hold more than a thousand short messages, and each costs it
 it costs the client: handled at once, they would keep everybody else waiting. So connections that
 have read more than FRAMES of them handle so many each, one after the other, for a slice of time
 in each turn of the loop; who has none left reads on.
+
+What the targets then do with the messages counts too, and nobody here knows how long that takes.
+So the slice follows what the last turn of the loop took as a whole: it shrinks, to FRAMES of
+one connection perhaps, while turns are longer than TURN, and grows back while they are shorter.
 """
 
 from __future__ import annotations
@@ -17,8 +21,9 @@ from typing import Any, Protocol
 import gevent
 
 FRAMES = 32
-# The targets take about as long again before the loop looks at the other sockets.
 SLICE = 0.0005
+SHORTEST_SLICE = SLICE / 16
+TURN = 0.001
 
 
 class Waiting(Protocol):
@@ -31,11 +36,14 @@ class Waiting(Protocol):
 class Turns:
     """Whose turn it is among the connections of one server."""
 
-    __slots__ = ("_timer", "_waiting")
+    __slots__ = ("_began", "_slice", "_timer", "_waiting")
 
     def __init__(self) -> None:
         self._waiting: deque[Waiting] = deque()
         self._timer: Any = None
+        self._slice = SLICE
+        # When the last turn began, 0.0 when nobody was left to have another.
+        self._began = 0.0
 
     def add(self, connection: Waiting) -> None:
         """Let ``connection`` handle what it has read, in the next turn of the loop."""
@@ -47,7 +55,11 @@ class Turns:
 
     def _run(self) -> None:
         waiting = self._waiting
-        end = monotonic() + SLICE
+        now = monotonic()
+        if self._began:
+            self._adapt(now - self._began)
+        self._began = now
+        end = now + self._slice
         try:
             while waiting:
                 connection = waiting.popleft()
@@ -60,5 +72,12 @@ class Turns:
             if waiting:
                 self._timer.start(self._run)
             else:
+                self._began = 0.0
                 self._timer.close()
                 self._timer = None
+
+    def _adapt(self, turn: float) -> None:
+        if turn > TURN:
+            self._slice = max(self._slice / 2, SHORTEST_SLICE)
+        else:
+            self._slice = min(self._slice * 1.5, SLICE)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from time import monotonic
 from typing import Any
 
 import gevent
 import pytest
 from gevent import socket
 
-from greenrelay.transport.turns import FRAMES, Turns
+from greenrelay.transport.turns import FRAMES, TURN, Turns
 from greenrelay.websocket.client_protocol import masked
 from greenrelay.websocket.frames import TEXT, encode
 from tests.probe import assert_receive, wait_for
@@ -97,6 +98,38 @@ def test_sockets_are_looked_at_however_much_there_is_to_do() -> None:
         watcher.close()
 
     assert endless.wants == 0
+
+
+def test_fewer_have_a_turn_while_what_comes_of_it_takes_long() -> None:
+    turns = Turns()
+    log: list[str] = []
+    had: list[int] = []
+    loop = gevent.get_hub().loop
+
+    def work() -> None:
+        """Take as long as targets with much to do, once in each turn of the loop."""
+        end = monotonic() + 3 * TURN
+        while monotonic() < end:
+            pass
+
+    def count() -> None:
+        had.append(len(log))
+        log.clear()
+        loop.run_callback(work)
+
+    watcher: Any = loop.prepare()
+    watcher.start(count)
+    talkers = [Talker(name, 10**9, log) for name in ("a", "b", "c")]
+    for talker in talkers:
+        turns.add(talker)
+    wait_for(lambda: len(had) > 20)
+    most, least = max(had), min(had[10:])
+    watcher.close()
+    for talker in talkers:
+        talker.wants = 1
+    wait_for(lambda: not any(talker.wants for talker in talkers))
+
+    assert 0 < least < most / 4
 
 
 def test_one_whose_turn_fails_keeps_nobody_else_waiting(

@@ -40,6 +40,12 @@ COMPILED = (
     "transport.socket",
     "transport.life",
     "transport.connection",
+    "cluster.wire",
+    "cluster.bundle",
+    "cluster.session",
+    "cluster.remote",
+    "cluster.link",
+    "cluster.mesh",
 )
 
 

@@ -1,36 +1,32 @@
-"""Measures the bare engine on NATS: two nodes as OS processes, and one nats-server.
+"""The engine of a cluster by itself, without sessions and processes: see ``bench/cluster_work.py``.
 
-``python -m bench.cluster_engine`` takes about half a minute, ``--quick`` a few seconds. It needs
-nats-server, as ``pip install 'greenrelay[cluster]'`` brings it. Frames have 200 bytes. One way is
-counted by the receiver from its first frame to its last; a round trip is answered by the sink of
-the other node. A death is a SIGKILL, seen by the other node.
+Frames are taken by the sink, in the reader; what answers them is the sink of the other node.
 """
 
 from __future__ import annotations
 
 import signal
-import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from pathlib import Path
-from statistics import median, quantiles
+from collections.abc import Callable
+from contextlib import ExitStack
 
 import gevent
 from gevent.event import Event as Flag
 
+from bench.cluster_far import Far, Work, middle, serve, times
+from bench.cluster_work import BURST, PAYLOAD, WINDOW
+from bench.workload import Sample, Size
 from greenrelay.cluster.engine import Engine, Member
 from greenrelay.cluster.engines import engine_at
-from greenrelay.cluster.server import DevelopmentServer
 
-ROOT = Path(__file__).parent.parent
-FRAME = b"x" * 200
+PROGRAM = "bench.cluster_engine"
 APP = "bench"
+TOPIC = "all"
 
 
 class Sink:
-    """Counts frames, and knows who is there; ``answer`` gets each frame if it is set."""
+    """Counts frames, and knows who has gone; ``answer`` gets each frame if it is set."""
 
     def __init__(self) -> None:
         self.count = 0
@@ -39,6 +35,13 @@ class Sink:
         self.done = Flag()
         self.down = Flag()
         self.answer: Callable[[str, bytes], object] | None = None
+
+    def wait_for(self, number: int) -> None:
+        """Wait until so many frames have come in all."""
+        self.wanted = number
+        if self.count < number:
+            self.done.clear()
+            self.done.wait()
 
     def on_frame(self, source: str, frame: bytes, topic: str | None) -> None:
         """Take a frame."""
@@ -65,139 +68,148 @@ class Sink:
         """Nothing has to be done."""
 
 
-def child(url: str, node: str, what: str, count: int) -> None:
-    """Be the other node: answer frames, or send ``count`` of them once one has come."""
-    sink = Sink()
-    engine = engine_at(url, APP)
-    if what == "echo":
-        sink.answer = engine.send
-    sink.wanted = 1
-    engine.start(Member(node, "1"), sink)
-    print("ready", flush=True)
-    sink.done.wait()
-    if what == "flood":
-        flood(engine, "main", count)
-    gevent.sleep(3600)
+class Here:
+    """This node; ``others`` are there when it is ready. A context manager stops it."""
 
+    def __init__(self, url: str, fars: list[Far]) -> None:
+        self.engine, self.sink = engine_at(url, APP), Sink()
+        self.engine.start(Member(f"main{time.time_ns()}", "1"), self.sink)
+        self.others = [far.word for far in fars]
+        # By name: one that was killed just now may still be among them.
+        while not {*self.others} <= {member.node for member in self.engine.nodes()}:
+            gevent.sleep(0.005)
 
-def flood(engine: Engine, node: str, count: int) -> None:
-    """Send frames as fast as there is room for them."""
-    send = engine.send
-    for number in range(count):
-        while not send(node, FRAME):
-            gevent.sleep(0.001)
-        if not number % 512:
-            # The writer must get its turn.
-            gevent.sleep(0)
-
-
-class Other:
-    """The other node in an OS process of its own; a context manager kills it."""
-
-    def __init__(self, url: str, node: str, what: str, count: int = 0) -> None:
-        command = [sys.executable, "-m", "bench.cluster_engine", "--child", url, node, what]
-        self._process = subprocess.Popen(
-            [*command, str(count)], cwd=ROOT, stdout=subprocess.PIPE, text=True
-        )
-        assert self._process.stdout is not None
-        assert self._process.stdout.readline() == "ready\n"
-
-    def __enter__(self) -> Other:
+    def __enter__(self) -> Here:
         return self
 
     def __exit__(self, *exc: object) -> None:
-        self.signal(signal.SIGKILL)
-        self._process.wait()
-        assert self._process.stdout is not None
-        self._process.stdout.close()
-
-    def signal(self, number: int) -> None:
-        """Send it a signal."""
-        self._process.send_signal(number)
+        self.engine.stop()
 
 
-def one_way(url: str, count: int) -> float:
-    """Return frames a second from another process to this one."""
-    with joined(url) as (engine, sink), Other(url, "flood", "flood", count):
-        wait_for_node(engine, "flood")
-        sink.wanted = count
-        engine.send("flood", b"go")
-        sink.done.wait()
-        return (count - 1) / (sink.last_at - sink.first_at)
+def _with_others(work: Callable[[Size, Here], Sample], role: str, nodes: int = 1) -> Work:
+    """Return ``work`` with so many other nodes, or with a crowd of them."""
+
+    def run(size: Size, url: str) -> Sample:
+        number = nodes or size.crowd
+        with ExitStack() as stack:
+            fars = [
+                stack.enter_context(Far(PROGRAM, role, url, number=each, count=size.count))
+                for each in range(number)
+            ]
+            return work(size, stack.enter_context(Here(url, fars)))
+
+    return run
 
 
-def round_trips(url: str, count: int) -> list[float]:
-    """Return the seconds that each of ``count`` round trips takes."""
+def _flood(put: Callable[[], bool], sink: Sink, count: int, receivers: int = 1) -> None:
+    """Put frames as fast as those who get them let it; each of their words is a frame."""
+    credit, words = WINDOW * BURST, sink.count
+    for _ in range(count):
+        if not credit:
+            words += receivers
+            sink.wait_for(words)
+            credit = BURST
+        while not put():
+            gevent.sleep(0.001)
+        credit -= 1
+
+
+def _one_way(size: Size, here: Here) -> Sample:
+    sink, engine, other = here.sink, here.engine, here.others[0]
+
+    def answer(source: str, frame: bytes) -> None:
+        if not sink.count % BURST:
+            engine.send(source, b"more")
+
+    sink.answer = answer
+    engine.send(other, b"go")
+    sink.wait_for(size.count)
+    return Sample(size.count - 1, sink.last_at - sink.first_at)
+
+
+def _be_flood(engine: Engine, sink: Sink, count: int) -> None:
+    sink.wait_for(1)
+    main = next(each.node for each in engine.nodes() if each.node.startswith("main"))
+    _flood(lambda: engine.send(main, PAYLOAD), sink, count)
+
+
+def _round_trip(size: Size, here: Here) -> Sample:
     found = []
-    with joined(url) as (engine, sink), Other(url, "echo", "echo"):
-        wait_for_node(engine, "echo")
-        for _ in range(count):
-            sink.done.clear()
-            sink.wanted = sink.count + 1
-            start = time.perf_counter()
-            engine.send("echo", FRAME)
-            sink.done.wait()
-            found.append(time.perf_counter() - start)
-    return found
-
-
-def claims(url: str, count: int) -> list[float]:
-    """Return the seconds that each of ``count`` claims takes."""
-    found = []
-    with joined(url) as (engine, _):
-        for number in range(count):
-            start = time.perf_counter()
-            engine.claim(f"name {number}", "owner")
-            found.append(time.perf_counter() - start)
-    return found
-
-
-def death(url: str, node: str) -> float:
-    """Return the seconds until the death of a node is known."""
-    with joined(url) as (engine, sink), Other(url, node, "echo") as other:
-        wait_for_node(engine, node)
+    for number in range(size.count):
         start = time.perf_counter()
-        other.signal(signal.SIGKILL)
-        sink.down.wait()
-        return time.perf_counter() - start
+        here.engine.send(here.others[0], PAYLOAD)
+        here.sink.wait_for(number + 1)
+        found.append(time.perf_counter() - start)
+    return times("round_trip", found)
 
 
-@contextmanager
-def joined(url: str) -> Iterator[tuple[Engine, Sink]]:
-    """Be the node ``main`` for the body."""
-    engine, sink = engine_at(url, APP), Sink()
-    engine.start(Member("main", str(time.time_ns())), sink)
-    yield engine, sink
-    engine.stop()
+def _be_echo(engine: Engine, sink: Sink, count: int) -> None:
+    sink.answer = engine.send
 
 
-def wait_for_node(engine: Engine, node: str) -> None:
-    """Wait until a node is there."""
-    while all(member.node != node for member in engine.nodes()):
-        gevent.sleep(0.001)
+def _broadcast(size: Size, here: Here) -> Sample:
+    engine, sink, number = here.engine, here.sink, len(here.others)
+    # Whoever has joined has said so.
+    sink.wait_for(number)
+    start = time.perf_counter()
+    _flood(lambda: engine.publish(TOPIC, PAYLOAD), sink, size.count, number)
+    sink.wait_for(number + number * (size.count // BURST + 1))
+    return Sample(size.count, time.perf_counter() - start)
 
 
-def main(arguments: Sequence[str]) -> int:
-    """Measure, and print a line for each figure."""
-    if "--child" in arguments:
-        url, node, what, count = arguments[1:]
-        child(url, node, what, int(count))
-    share = 10 if "--quick" in arguments else 1
-    with DevelopmentServer() as server:
-        rates = [one_way(server.url, 500_000 // share) for _ in range(3)]
-        print(f"one way         {median(rates):>12,.0f} frames/s")
-        trips = round_trips(server.url, 5_000 // share)
-        print(f"round trip      {_times(trips)}")
-        print(f"claim           {_times(claims(server.url, 2_000 // share))}")
-        deaths = [death(server.url, f"dead {number}") for number in range(5)]
-        print(f"death is known  {1e3 * median(deaths):>12,.1f} ms")
-    return 0
+def _be_member(engine: Engine, sink: Sink, count: int) -> None:
+    def answer(source: str, frame: bytes) -> None:
+        if not sink.count % BURST:
+            engine.send(source, b"more")
+        if sink.count == count:
+            engine.send(source, b"done")
+
+    sink.answer = answer
+    engine.join(TOPIC)
+    engine.drain()
+    while True:
+        for member in engine.nodes():
+            if member.node.startswith("main"):
+                engine.send(member.node, b"joined")
+                return
+        gevent.sleep(0.005)
 
 
-def _times(seconds: list[float]) -> str:
-    parts = quantiles(seconds, n=100)
-    return f"{1e6 * parts[49]:>12,.0f} us in the middle, 99 of 100 below {1e6 * parts[98]:,.0f} us"
+def _deaths(name: str, number: int) -> Work:
+    """Return the work of seeing deaths by a signal."""
 
+    def run(size: Size, url: str) -> Sample:
+        found = []
+        for _ in range(size.count):
+            with Far(PROGRAM, "echo", url) as far, Here(url, [far]) as here:
+                start = far.signal(number)
+                here.sink.down.wait()
+                found.append(time.perf_counter() - start)
+        return middle(name, found)
+
+    return run
+
+
+def _role(function: Callable[[Engine, Sink, int], object]) -> Callable[[str, int, str], None]:
+    def be(name: str, count: int, url: str) -> None:
+        engine, sink = engine_at(url, APP), Sink()
+        engine.start(Member(name, "1"), sink)
+        print(name, flush=True)
+        function(engine, sink, count)
+        gevent.sleep(3600)
+
+    return be
+
+
+WORKLOADS: dict[str, Work] = {
+    "one_way": _with_others(_one_way, "flood"),
+    "round_trip": _with_others(_round_trip, "echo"),
+    "broadcast": _with_others(_broadcast, "member", nodes=0),
+    "kill": _deaths("kill", signal.SIGKILL),
+    "kill_by_beats": _deaths("kill_by_beats", signal.SIGKILL),
+    "freeze": _deaths("freeze", signal.SIGSTOP),
+}
+ROLES = {"flood": _role(_be_flood), "echo": _role(_be_echo), "member": _role(_be_member)}
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    serve(sys.argv[1:], WORKLOADS, ROLES)

@@ -20,8 +20,9 @@ from typing import TYPE_CHECKING
 import gevent
 from gevent.event import Event as Flag
 
+from greenrelay.cluster.carried import dump_context
 from greenrelay.cluster.handlers import context_of
-from greenrelay.cluster.wire import Frame, Kind, dump, dump_context, load
+from greenrelay.cluster.wire import Frame, Kind, dump, load
 from greenrelay.core.events import Joined, Left
 from greenrelay.core.message import check_topic
 from greenrelay.core.pid import Pid

@@ -1,4 +1,4 @@
-"""What each frame of another node does on this one.
+"""What each frame of another node does on this one, but for messages, which ``link.py`` hands on.
 
 Source: Cluster, "What changes for a program". Each handler may raise ValueError for a frame that
 says nothing, and must neither wait nor run code of the user.
@@ -10,8 +10,9 @@ import logging
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
+from greenrelay.cluster.carried import load_error, load_result
 from greenrelay.cluster.remote import RemoteCaller
-from greenrelay.cluster.wire import Frame, Kind, load, load_error, load_result
+from greenrelay.cluster.wire import Frame, Kind, load
 from greenrelay.core.events import RESULT_NOPROC, Exit, LinkDown, MonitorRef, result_of_reason
 from greenrelay.core.message import NO_CONTEXT, Message, check_topic
 from greenrelay.core.pid import Pid
@@ -37,31 +38,8 @@ def context_of(frame: Frame) -> Mapping[str, object]:
     return frame.context
 
 
-def on_message(link: Link, frame: Frame) -> None:
-    """A message, or with a number a call."""
-    process = _process(link, frame.to)
-    if process is None:
-        if frame.ref:
-            link.post(Kind.DOWN, ref=frame.ref, payload=link.dump_result(RESULT_NOPROC))
-        else:
-            link.mesh.count("no_process")
-        return
-    topic = frame.topic
-    check_topic(topic)
-    context = context_of(frame)
-    sender = link.pid(frame.sender) if frame.sender else None
-    payload = load(frame.payload)
-    caller = RemoteCaller(link, frame.ref, process) if frame.ref else None
-    try:
-        taken = process.post(topic, payload, sender, context, caller)
-    except Exception as error:
-        _refused(link, process, caller, error)
-        return
-    if not taken and caller is not None:
-        caller.down(RESULT_NOPROC, None)
-
-
-def _refused(link: Link, process: Process, caller: RemoteCaller | None, error: Exception) -> None:
+def refused(link: Link, process: Process, caller: RemoteCaller | None, error: Exception) -> None:
+    """Count a message that its process has refused, and tell who called."""
     if caller is not None:
         caller.fail(error)
     if isinstance(error, InboxFull):
@@ -83,7 +61,7 @@ def on_sure_message(link: Link, frame: Frame) -> None:
     try:
         process.deliver_surely(message)
     except (TypeError, ValueError) as error:
-        _refused(link, process, None, error)
+        refused(link, process, None, error)
 
 
 def on_reply(link: Link, frame: Frame) -> None:
@@ -219,7 +197,6 @@ def on_request(link: Link, frame: Frame) -> None:
 
 
 HANDLERS: dict[int, Callable[[Link, Frame], None]] = {
-    Kind.MESSAGE: on_message,
     Kind.SURE_MESSAGE: on_sure_message,
     Kind.REPLY: on_reply,
     Kind.FAILURE: on_failure,

@@ -13,15 +13,19 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING
 
+from greenrelay.cluster import bundle, wire
+from greenrelay.cluster.bundle import Bundle
+from greenrelay.cluster.carried import dump_context, dump_result
 from greenrelay.cluster.engine import Member
-from greenrelay.cluster.handlers import HANDLERS
+from greenrelay.cluster.handlers import HANDLERS, context_of, refused
 from greenrelay.cluster.remote import Remote, RemoteCaller
 from greenrelay.cluster.session import Session
-from greenrelay.cluster.wire import Kind, dump, dump_context, dump_result, read_frame
-from greenrelay.core.events import RESULT_NOCONNECTION, Result
-from greenrelay.core.message import NO_CONTEXT, Message, ReplySlot
+from greenrelay.cluster.wire import Frame, Kind
+from greenrelay.core.events import RESULT_NOCONNECTION, RESULT_NOPROC, Result
+from greenrelay.core.message import NO_CONTEXT, Message, ReplySlot, check_topic
 from greenrelay.core.pid import Pid
-from greenrelay.errors import InboxFull, InvalidPid, UnsendablePayload
+from greenrelay.errors import EngineError, InboxFull, InvalidPid, UnsendablePayload
+from greenrelay.runtime.process import Process
 from greenrelay.runtime.waiter import Waiter
 
 if TYPE_CHECKING:
@@ -40,6 +44,8 @@ class Link:
     def __init__(self, mesh: Mesh, member: Member) -> None:
         self.mesh = mesh
         self.member = member
+        # Those of this node; an attribute less on the way of each message.
+        self._processes: dict[str, Process] = mesh.node.processes
         self.is_up = True
         # Calls of this node's processes by their number, and the other way round.
         self.calls: dict[int, Waiter] = {}
@@ -49,8 +55,11 @@ class Link:
         self._related: dict[Pid, None] = {}
         self._sweep_at = SWEPT_FROM
         self._pids: dict[str, Pid] = {}
+        self._send = partial(mesh.engine.send, member.node)
+        later = mesh.node.scheduler.loop.run_callback
+        self._bundle = Bundle(self._send, later, mesh.count)
         self.session = Session(
-            partial(mesh.engine.send, member.node),
+            self._transmit,
             mesh.next_epoch,
             opened=self._opened,
             lost=self._lost,
@@ -61,6 +70,21 @@ class Link:
         return f"<Link to {self.member.node}, {len(self.session)} frames kept>"
 
     # out
+
+    def _transmit(self, frame: bytes) -> bool:
+        if self.session.reads_bundles:
+            return self._bundle.add(frame)
+        return self._send(frame)
+
+    def flush(self) -> None:
+        """Send what waits to go out, as far as the engine takes it."""
+        self.session.pump()
+        self._bundle.flush()
+
+    def tick(self, now: float) -> bool:
+        """Do what is due at a tick; False when nothing is to be done at the next one."""
+        is_busy = self.session.tick(now)
+        return not self._bundle.flush() or is_busy
 
     def post(
         self,
@@ -89,26 +113,25 @@ class Link:
         context: Mapping[str, object],
         slot: ReplySlot | None,
     ) -> bool:
-        """Send a message; False without a link. Raises InboxFull, UnsendablePayload."""
+        """Send a message; False without a link.
+
+        Raises InboxFull, UnsendablePayload, and EngineError for one that is too large for it.
+        """
         if not self.is_up:
             return False
         if self.session.is_full:
             self.mesh.count("ring_full")
             raise InboxFull(to, self.session.max_frames, "the number of frames on the way there")
-        raw = dump(payload)
         carried = None if context is NO_CONTEXT or not context else self._dump_context(context)
+        # The encoder takes text only, and of a PID only by a detour.
         source = "" if sender is None else str(sender)
         if slot is None:
-            # What post does, without the way there: most frames go out here.
-            self.session.post(_MESSAGE, to, source, topic, 0, carried, raw)
-            if not self.mesh.is_armed:
-                self.mesh.arm()
-            return True
+            return self.post(_MESSAGE, to, source, topic, 0, carried, payload)
         assert isinstance(slot, Waiter), "call() waits on a Waiter"
         ref = self.expect(slot)
         try:
-            return self.post(Kind.MESSAGE, to, source, topic, ref, carried, raw)
-        except UnsendablePayload:
+            return self.post(_MESSAGE, to, source, topic, ref, carried, payload)
+        except (UnsendablePayload, EngineError):
             self.forget(ref)
             raise
 
@@ -117,8 +140,8 @@ class Link:
         context = message.context
         carried = None if not context else self._dump_context(context)
         source = str(message.sender or "")
-        raw = dump(message.payload)
-        return self.post(Kind.SURE_MESSAGE, to, source, message.topic, 0, carried, raw)
+        sure = Kind.SURE_MESSAGE
+        return self.post(sure, to, source, message.topic, 0, carried, message.payload)
 
     def when_room(self, function: Callable[[], object]) -> None:
         """Call ``function`` once when the ring is half empty, or the link is no more."""
@@ -174,24 +197,66 @@ class Link:
 
     def on_frame(self, data: bytes) -> None:
         """Take in what the engine has brought; raises nothing."""
-        mesh = self.mesh
-        frame = read_frame(data)
-        if isinstance(frame, str):
-            mesh.count(frame)
+        for frame in bundle.read(data):
+            if isinstance(frame, str):
+                self._pass_by(frame)
+            else:
+                self._take(frame)
+        if not self.mesh.is_armed:
+            self.mesh.arm()
+
+    def _pass_by(self, why: str) -> None:
+        self.mesh.count(str(why))
+        if isinstance(why, wire.Unknown) and why.head is not None:
+            # Its number is taken, or nothing after it would be.
+            self.session.receive(why.head)
+
+    def _take(self, frame: Frame) -> None:
+        if not self.session.receive(frame):
             return
-        is_next = self.session.receive(frame)
-        if not mesh.is_armed:
-            mesh.arm()
-        if not is_next:
-            return
+        kind = frame.kind
         try:
-            HANDLERS[frame.kind](self, frame)
+            if kind == _MESSAGE:
+                self._on_message(frame)
+            else:
+                HANDLERS[kind](self, frame)
         except ValueError as error:
-            mesh.count("bad_frame")
-            log.debug("%s: a frame of kind %d: %s", self.member.node, frame.kind, error)
+            self.mesh.count("bad_frame")
+            log.debug("%s: a frame of kind %d: %s", self.member.node, kind, error)
         except Exception:
-            mesh.count("failed")
-            log.exception("%s: a frame of kind %d failed", self.member.node, frame.kind)
+            self.mesh.count("failed")
+            log.exception("%s: a frame of kind %d failed", self.member.node, kind)
+
+    def _on_message(self, frame: Frame) -> None:
+        """Hand a message, or with a number a call, to the process it is for.
+
+        It is here and not among the handlers, as most frames are messages.
+        """
+        process = self._processes.get(frame.to)
+        ref = frame.ref
+        if process is None:
+            self._nobody(ref)
+            return
+        topic = frame.topic
+        if not topic or topic[0] == "@":
+            check_topic(topic)
+        context = context_of(frame) if frame.context else NO_CONTEXT
+        sender = self.pid(frame.sender) if frame.sender else None
+        payload = wire.load(frame.payload)
+        caller = RemoteCaller(self, ref, process) if ref else None
+        try:
+            taken = process.post(topic, payload, sender, context, caller)
+        except Exception as error:
+            refused(self, process, caller, error)
+            return
+        if not taken and caller is not None:
+            caller.down(RESULT_NOPROC, None)
+
+    def _nobody(self, ref: int) -> None:
+        if ref:
+            self.post(Kind.DOWN, ref=ref, payload=self.dump_result(RESULT_NOPROC))
+        else:
+            self.mesh.count("no_process")
 
     def pid(self, text: str) -> Pid:
         """Return a PID of the other node; raises InvalidPid for one of a third, or none."""
@@ -212,6 +277,7 @@ class Link:
         self.is_up = False
         self._lost()
         self.session.close()
+        self._bundle.clear()
 
     def drop(self) -> None:
         """Be no more, of a node that has no processes any more."""

@@ -96,10 +96,10 @@ class Mesh:
         """Leave the others; may wait a few seconds. Idempotent."""
         if self._is_stopped:
             return
-        for link in self.links.values():
-            link.session.pump()
+        self._flush()
         self.names.release_all()
         self._greenlets.join(timeout=2.0)
+        self._flush()
         try:
             self.engine.drain()
         except EngineError as error:
@@ -111,6 +111,10 @@ class Mesh:
             link.drop()
         self.links.clear()
         self._let_go()
+
+    def _flush(self) -> None:
+        for link in self.links.values():
+            link.flush()
 
     def _let_go(self) -> None:
         self.node.topology.observer = None
@@ -211,7 +215,7 @@ class Mesh:
             if not self.is_reachable:
                 link.session.pause()
                 is_busy = True
-            elif link.session.tick(now):
+            elif link.tick(now):
                 is_busy = True
         if is_busy:
             self.arm()

@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from greenrelay.cluster.wire import Kind, dump, dump_error, dump_result
+from greenrelay.cluster.carried import dump_error, dump_result
+from greenrelay.cluster.wire import Kind, dump
 from greenrelay.core.events import Cancel, Event, Exit, LinkDown, Result
 from greenrelay.core.message import Message, ReplySlot
 from greenrelay.core.pid import Pid

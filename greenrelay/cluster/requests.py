@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any
 from gevent.event import Event as Flag
 
 from greenrelay.cluster import handlers
+from greenrelay.cluster.carried import dump_context, dump_error
 from greenrelay.cluster.remote import Remote
-from greenrelay.cluster.wire import Frame, Kind, dump, dump_context, dump_error, load
+from greenrelay.cluster.wire import Frame, Kind, dump, load
 from greenrelay.core.events import KILLED, NOCONNECTION, MonitorRef
 from greenrelay.core.pid import Pid
 from greenrelay.core.strategy import ChildInfo

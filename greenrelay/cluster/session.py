@@ -15,11 +15,11 @@ may hold, or no ACK comes for STALLED seconds. Then the sender forgets them and 
 epoch. Each side calls ``lost`` once for it: the sender at once, the other when it sees the new
 epoch, before anything of it arrives. The other direction goes on as it was.
 
-HELLO carries the own epoch and the one of the other side that is known here, 0 for none. A side
-whose epoch is not known to the other yet only keeps what it sends, and says HELLO at each tick,
-with a request to answer. One that is told 0 although its epoch was known has been forgotten: it
-calls ``lost`` and begins anew. Knowledge is never lost otherwise, so this comes to rest whatever
-crosses on the way.
+HELLO carries the own epoch and the one of the other side that is known here, 0 for none, and what
+this release can read. A side whose epoch is not known to the other yet only keeps what it sends,
+and says HELLO at each tick, with a request to answer. One that is told 0 although its epoch was
+known has been forgotten: it calls ``lost`` and begins anew. Knowledge is never lost otherwise, so
+this comes to rest whatever crosses on the way.
 """
 
 from __future__ import annotations
@@ -28,8 +28,9 @@ from collections import deque
 from collections.abc import Callable
 from itertools import islice
 
-from greenrelay.cluster.wire import MAX_FRAME, VERSION, Frame, Kind, encode
-from greenrelay.errors import UnsendablePayload
+from greenrelay.cluster import wire
+from greenrelay.cluster.wire import VERSION, Frame, Kind, encode
+from greenrelay.errors import EngineError
 
 RING_FRAMES = 65_536
 RING_BYTES = 32 * 1024 * 1024
@@ -40,6 +41,8 @@ OVERDUE = 0.3
 # How many ticks a gap is waited for before it is asked for again: what was asked for is on its way.
 ASK_TICKS = 3
 STALLED = 10.0
+# What a HELLO says: this release reads bundles, see bundle.py.
+BUNDLES = 1
 # As a plain number: it is compared for each frame.
 _FIRST = int(Kind.MESSAGE)
 
@@ -49,7 +52,7 @@ class Session:
 
     ``next_epoch`` returns a number above every one before. ``lost`` is called when frames of either
     direction may not have arrived, ``opened`` when frames begin to flow out after that or at all,
-    ``count`` with a word for each frame that is dropped.
+    ``count`` with a word for each frame that is dropped, or sent again.
     """
 
     __slots__ = (
@@ -72,6 +75,7 @@ class Session:
         "epoch",
         "max_bytes",
         "max_frames",
+        "reads_bundles",
         "remote",
         "room_waiters",
     )
@@ -95,6 +99,8 @@ class Session:
         self.room_waiters: list[Callable[[], object]] = []
         # The epoch of the other side, 0 until it is known, and what has come of it.
         self.remote = 0
+        # Whether its release reads bundles.
+        self.reads_bundles = False
         self._expected = 1
         self._unacknowledged = 0
         self._has_asked = False
@@ -129,9 +135,9 @@ class Session:
 
     def hello(self, *, asks: bool = True) -> None:
         """Tell the other side of this one, and ask it to do the same."""
-        self._transmit(
-            encode((VERSION, Kind.HELLO, self.epoch, int(asks), "", "", "", self.remote))
-        )
+        epoch, remote = self.epoch, self.remote
+        hello = (VERSION, Kind.HELLO, epoch, int(asks), "", "", "", remote, BUNDLES)
+        self._transmit(encode(hello))
 
     def post(
         self,
@@ -145,15 +151,10 @@ class Session:
     ) -> None:
         """Send a frame, now or when it can be sent; the session is over if that is too many.
 
-        Raises UnsendablePayload for one that is too large, and then nothing was sent.
+        Raises UnsendablePayload as pack does, and then nothing was sent.
         """
         seq = self._next
-        frame = encode((VERSION, kind, self.epoch, seq, to, sender, topic, ref, context, payload))
-        size = len(frame)
-        if size > MAX_FRAME:
-            raise UnsendablePayload(
-                "payload", f"makes a frame of {size} bytes; {MAX_FRAME} at most"
-            )
+        frame = wire.pack(kind, self.epoch, seq, to, sender, topic, ref, context, payload)
         ring = self._ring
         if len(ring) >= 2 * self.max_frames or self._ring_bytes >= 2 * self.max_bytes:
             # What may not be refused, such as the news of an ending, has its bound here.
@@ -162,9 +163,18 @@ class Session:
             return
         self._next = seq + 1
         ring.append(frame)
-        self._ring_bytes += size
-        if self._next_out == seq and self._is_known and self._transmit(frame):
-            self._next_out = seq + 1
+        self._ring_bytes += len(frame)
+        if self._next_out != seq or not self._is_known:
+            return
+        try:
+            if self._transmit(frame):
+                self._next_out = seq + 1
+        except EngineError:
+            # It is too large for this engine: who sends it hears so, and it leaves no gap.
+            self._next = seq
+            ring.pop()
+            self._ring_bytes -= len(frame)
+            raise
 
     def pump(self) -> None:
         """Send what waits to go out, as far as the engine takes it."""
@@ -172,7 +182,13 @@ class Session:
             return
         epoch = self.epoch
         for frame in list(islice(self._ring, self._next_out - self._base, None)):
-            if epoch != self.epoch or not self._transmit(frame):
+            try:
+                if epoch != self.epoch or not self._transmit(frame):
+                    return
+            except EngineError:
+                # Nobody waits any more to hear that it is too large, so the session is over.
+                self._count("too_large")
+                self.reset()
                 return
             self._next_out += 1
 
@@ -271,6 +287,8 @@ class Session:
         if theirs <= 0 or theirs < self.remote:
             self._count("stale_epoch")
             return
+        if isinstance(frame.context, int) and frame.context & BUNDLES:
+            self.reads_bundles = True
         is_hole = is_new = False
         if theirs > self.remote:
             is_hole = self.remote != 0
@@ -319,6 +337,8 @@ class Session:
             self._count("stale_again")
         else:
             self._on_ack(seq - 1)
+            for _ in range(self._next_out - seq):
+                self._count("resent")
             self._next_out = seq
             self.pump()
             if seq == self._next:

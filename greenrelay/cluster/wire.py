@@ -4,7 +4,8 @@ Source: Cluster, "Rules", row Wire, and "What changes for a program". A frame is
 
     [version, kind, epoch, seq, to, from, topic, ref, context, payload]
 
-``epoch`` and ``seq`` are the session's (``session.py``), ``to`` and ``from`` are PIDs as text.
+``epoch`` and ``seq`` are the session's (``session.py``), ``to`` and ``from`` are PIDs as text. The
+first four fields are those of every version, so that a frame that is not known has a number, too.
 ``ref`` is what an answer refers to. The payload stays raw until somebody is there to take it. A
 later version may append fields, which are passed by here; what is of an unknown version or kind is
 counted and dropped, so that releases can be mixed.
@@ -12,27 +13,27 @@ counted and dropped, so that releases can be mixed.
 
 from __future__ import annotations
 
-import builtins
-from collections.abc import Mapping
+import contextlib
 from datetime import datetime
 from enum import IntEnum
 from typing import Any
 from uuid import UUID
 
-import msgspec
+from msgspec import Raw, Struct, msgpack
 
-from greenrelay import errors
-from greenrelay.core.events import ExitError, Result
 from greenrelay.core.pid import Pid
 from greenrelay.core.plain import LEAVES, MAX_DEPTH, check_plain
-from greenrelay.errors import RemoteError, UnsendablePayload
+from greenrelay.errors import UnsendablePayload
 
 VERSION = 1
 MAX_FRAME = 1024 * 1024
-# How much of the text of an error travels.
-MAX_TEXT = 64 * 1024
 _PID, _UUID, _DATETIME = 1, 2, 3
-_NOTHING = msgspec.Raw(b"\xc0")
+_NOTHING = Raw(b"\xc0")
+# The same once more, as compiled code finds them without looking them up: for each frame.
+_VERSION, _MAX_FRAME, _LEAVES, _Raw = VERSION, MAX_FRAME, LEAVES, Raw
+# What the decoder raises for what is no frame, and the encoder for what is no plain data.
+UNREADABLE = (ValueError, TypeError, RecursionError)
+_UNFIT = (TypeError, OverflowError, UnicodeEncodeError, RecursionError)
 
 
 class Kind(IntEnum):
@@ -67,10 +68,10 @@ class Kind(IntEnum):
     BROADCAST = 46
 
 
-KINDS = frozenset(int(kind) for kind in Kind)
+_KINDS = frozenset(int(kind) for kind in Kind)
 
 
-class Frame(msgspec.Struct, array_like=True, gc=False):
+class Frame(Struct, array_like=True, gc=False):
     """One frame as it was read; ``payload`` is raw: see load."""
 
     version: int
@@ -82,15 +83,34 @@ class Frame(msgspec.Struct, array_like=True, gc=False):
     topic: str = ""
     ref: int = 0
     context: Any = None
-    payload: msgspec.Raw = _NOTHING
+    payload: Raw = _NOTHING
 
 
-class _Version(msgspec.Struct, array_like=True, gc=False):
+class _Version(Struct, array_like=True, gc=False):
     version: int
     kind: Any
 
 
-def _read_extension(code: int, data: memoryview) -> object:
+class _Head(Struct, array_like=True, gc=False):
+    """What a frame of every release begins with."""
+
+    version: int
+    kind: int
+    epoch: int
+    seq: int
+
+
+class Unknown(str):
+    """Why a frame of a later release is passed by; ``head`` is the frame without what is not known.
+
+    It has a number in its session all the same, None where it has none.
+    """
+
+    head: Frame | None = None
+
+
+def read_extension(code: int, data: memoryview) -> object:
+    """Return what msgpack does not know by itself; raises ValueError for what is unknown."""
     if code == _PID:
         return Pid.parse(str(data, "utf-8"))
     if code == _UUID:
@@ -100,44 +120,86 @@ def _read_extension(code: int, data: memoryview) -> object:
     raise ValueError(f"extension {code} is unknown")
 
 
-_encoder = msgspec.msgpack.Encoder()
-_frame_decoder = msgspec.msgpack.Decoder(Frame, ext_hook=_read_extension)
-_version_decoder = msgspec.msgpack.Decoder(_Version)
-_decoder = msgspec.msgpack.Decoder(ext_hook=_read_extension)
-encode = _encoder.encode
+_encoder = msgpack.Encoder()
+_frame_decoder = msgpack.Decoder(Frame, ext_hook=read_extension)
+_version_decoder = msgpack.Decoder(_Version)
+_head_decoder = msgpack.Decoder(_Head)
+_decoder = msgpack.Decoder(ext_hook=read_extension)
+encode = _encode = _encoder.encode
+_decode, _decode_frame = _decoder.decode, _frame_decoder.decode
 
 
 def read_frame(data: bytes) -> Frame | str:
     """Return the frame that ``data`` is, or why it is none: a word to count by. Raises nothing."""
-    if len(data) > MAX_FRAME:
+    if len(data) > _MAX_FRAME:
         return "too_large"
     try:
-        frame = _frame_decoder.decode(data)
-    except (ValueError, TypeError, RecursionError):
+        frame: Frame = _decode_frame(data)
+    except UNREADABLE:
         return _why_unreadable(data)
-    if frame.version != VERSION:
-        return "unknown_version"
-    if frame.kind not in KINDS:
-        return "unknown_kind"
-    return frame
+    return frame if is_known(frame) else why_unknown(frame)
+
+
+def is_known(frame: Frame) -> bool:
+    """Whether a frame is of a version and a kind that this release knows."""
+    return frame.version == _VERSION and frame.kind in _KINDS
+
+
+def why_unknown(frame: Frame | _Head) -> Unknown:
+    """Return the word to count a frame by that is not known, with its number."""
+    why = Unknown("unknown_version" if frame.version != VERSION else "unknown_kind")
+    if frame.kind >= Kind.MESSAGE:
+        why.head = Frame(frame.version, frame.kind, frame.epoch, frame.seq)
+    return why
 
 
 def _why_unreadable(data: bytes) -> str:
-    # The frame of another version may have other fields.
+    # The frame of another version may have other fields, but begins as all do.
+    with contextlib.suppress(*UNREADABLE):
+        first = _head_decoder.decode(data)
+        if first.version != VERSION or first.kind not in _KINDS:
+            return why_unknown(first)
     try:
         head = _version_decoder.decode(data)
-    except (ValueError, TypeError, RecursionError):
+    except UNREADABLE:
         return "malformed"
     if head.version != VERSION:
         return "unknown_version"
-    is_other = isinstance(head.kind, int) and head.kind not in KINDS
+    is_other = isinstance(head.kind, int) and head.kind not in _KINDS
     return "unknown_kind" if is_other else "malformed"
 
 
-def load(raw: msgspec.Raw) -> Any:
+def pack(
+    kind: int,
+    epoch: int,
+    seq: int,
+    to: str,
+    sender: str,
+    topic: str,
+    ref: int,
+    context: object,
+    payload: object,
+) -> bytes:
+    """Return a frame; ``payload`` is plain data, or what dump has made of it.
+
+    Raises UnsendablePayload for what is none, and for a frame that is too large.
+    """
+    try:
+        is_fit = type(payload) in _LEAVES or type(payload) is _Raw
+        fit = payload if is_fit else _ready(payload, 0)
+        frame = _encode((_VERSION, int(kind), epoch, seq, to, sender, topic, ref, context, fit))
+    except _UNFIT as error:
+        raise _unsendable(payload, "payload", error) from None
+    if len(frame) > _MAX_FRAME:
+        why = f"makes a frame of {len(frame)} bytes; {MAX_FRAME} at most"
+        raise UnsendablePayload("payload", why)
+    return frame
+
+
+def load(raw: Raw) -> Any:
     """Return the value of a context or payload; raises ValueError for what is none."""
     try:
-        return _decoder.decode(raw)
+        return _decode(raw)
     except RecursionError:
         raise ValueError("it is nested too deep") from None
     except TypeError as error:
@@ -145,109 +207,48 @@ def load(raw: msgspec.Raw) -> Any:
         raise ValueError(str(error)) from None
 
 
-def dump(value: object, where: str = "payload") -> msgspec.Raw:
+def dump(value: object, where: str = "payload") -> Raw:
     """Return ``value`` as it travels; raises UnsendablePayload unless it is plain data."""
     try:
-        data = encode(value if value.__class__ in LEAVES else _ready(value, 0))
-    except (TypeError, OverflowError, UnicodeEncodeError, RecursionError) as error:
-        check_plain(value, where)
-        raise UnsendablePayload(where, f"cannot be encoded: {error}") from None
+        data = _encode(value if type(value) in _LEAVES else _ready(value, 0))
+    except _UNFIT as error:
+        raise _unsendable(value, where, error) from None
     if len(data) > MAX_FRAME:
         raise UnsendablePayload(where, f"takes {len(data)} bytes; a frame has {MAX_FRAME} at most")
-    return msgspec.Raw(data)
+    return Raw(data)
+
+
+def _unsendable(value: object, where: str, error: Exception) -> UnsendablePayload:
+    try:
+        check_plain(value, where)
+    except UnsendablePayload as refusal:
+        return refusal
+    return UnsendablePayload(where, f"cannot be encoded: {error}")
 
 
 def _ready(value: object, depth: int) -> object:
     """Return ``value`` with what msgpack does not know as extensions; the same if it needs none."""
-    kind = value.__class__
-    if kind in LEAVES:
+    kind = type(value)
+    if kind in _LEAVES:
         return value
     if depth == MAX_DEPTH:
         raise TypeError("too deep")
     if isinstance(value, dict) and kind is dict:
-        for key in value:
-            if key.__class__ is not str and key.__class__ is not Pid:
+        is_flat = True
+        for key, each in value.items():
+            if type(key) is not str and type(key) is not Pid:
                 raise TypeError("a key is no text")
-        if all(each.__class__ in LEAVES for each in value.values()):
+            if type(each) not in _LEAVES:
+                is_flat = False
+        if is_flat:
             return value
         return {key: _ready(each, depth + 1) for key, each in value.items()}
     if isinstance(value, (list, tuple)) and kind in (list, tuple):
         return [_ready(each, depth + 1) for each in value]
     if kind is Pid:
-        return msgspec.msgpack.Ext(_PID, str(value).encode())
+        return msgpack.Ext(_PID, str(value).encode())
     if isinstance(value, UUID) and kind is UUID:
-        return msgspec.msgpack.Ext(_UUID, value.bytes)
+        return msgpack.Ext(_UUID, value.bytes)
     if isinstance(value, datetime) and kind is datetime:
-        return msgspec.msgpack.Ext(_DATETIME, value.isoformat().encode())
+        return msgpack.Ext(_DATETIME, value.isoformat().encode())
     raise TypeError("no plain data")
-
-
-def dump_context(context: Mapping[str, object]) -> tuple[msgspec.Raw, int]:
-    """Return a context as it travels, and how many values stay behind: those that cannot."""
-    kept: dict[str, object] = {}
-    for key, value in context.items():
-        try:
-            dump(value, "context")
-        except UnsendablePayload:
-            continue
-        kept[str(key)] = value
-    raw = dump(kept, "context")
-    return raw, len(context) - len(kept)
-
-
-def dump_result(result: Result) -> tuple[msgspec.Raw, bool]:
-    """Return how a process ended, as it travels, and whether its value had to stay behind."""
-    error = result.error
-    told: list[object] | None = None
-    if error is not None:
-        told = [_text(error.type), _text(error.message), _text(error.traceback)]
-    try:
-        return dump([result.value, _text(result.reason), told]), False
-    except UnsendablePayload:
-        return dump([None, _text(result.reason), told]), True
-
-
-def load_result(raw: msgspec.Raw) -> Result:
-    """Return how a process ended; raises ValueError for what does not say so."""
-    match load(raw):
-        case [value, str(reason), None]:
-            return Result(value, None, reason)
-        case [value, str(reason), [str(type), str(message), str(traceback)]]:
-            return Result(value, ExitError(type, message, traceback), reason)
-    raise ValueError("it is no result")
-
-
-def dump_error(error: BaseException) -> msgspec.Raw:
-    """Return what a call is to raise, as it travels: the name of its class, arguments, text."""
-    kind = type(error)
-    name = kind.__qualname__
-    if kind.__module__ not in ("builtins", errors.__name__):
-        name = f"{kind.__module__}.{name}"
-    text = _text(str(error))
-    try:
-        return dump([name, list(error.args), text])
-    except UnsendablePayload:
-        return dump([name, None, text])
-
-
-def load_error(raw: msgspec.Raw) -> Exception:
-    """Return what a call raises: Python's errors and ours as they were, others as RemoteError."""
-    match load(raw):
-        case [str(name), arguments, str(text)]:
-            kind = getattr(builtins, name, None) or getattr(errors, name, None)
-            if not isinstance(kind, type) or not issubclass(kind, Exception):
-                return RemoteError(name, text)
-            try:
-                return kind(*arguments)
-            except Exception:
-                return RemoteError(name, text)
-    raise ValueError("it is no error")
-
-
-def _text(text: str) -> str:
-    """Return text that can travel, shortened in the middle if it is long."""
-    text = text.encode(errors="replace").decode()
-    if len(text) <= MAX_TEXT:
-        return text
-    half = MAX_TEXT // 2
-    return f"{text[:half]}\n…\n{text[-half:]}"

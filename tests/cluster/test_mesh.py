@@ -414,6 +414,55 @@ def test_what_the_engine_does_not_take_at_once_goes_later(
     assert assert_receive(there).payload == 1
 
 
+def test_what_is_sent_in_one_turn_goes_out_as_few_frames(
+    one: gr.Node, here: Probe, there: Probe
+) -> None:
+    def send() -> int:
+        before = wire_of(one).sent
+        for number in range(1000):
+            gr.send(there.pid, "n", number)
+        return before
+
+    before = one.run(send)
+    wait_for(lambda: len(there.items) == 1000)
+
+    assert [message.payload for message in there.items if isinstance(message, gr.Message)] == list(
+        range(1000)
+    )
+    assert wire_of(one).sent - before < 20
+
+
+def test_a_node_of_a_release_without_bundles_gets_single_frames(
+    one: gr.Node, two: gr.Node, here: Probe, there: Probe
+) -> None:
+    """unknown versions and kinds are counted and dropped, so releases can be mixed"""
+    mesh_of(one).links[two.id].session.reads_bundles = False
+
+    def send() -> int:
+        before = wire_of(one).sent
+        for number in range(10):
+            gr.send(there.pid, "n", number)
+        return wire_of(one).sent - before
+
+    assert one.run(send) == 10
+    wait_for(lambda: len(there.items) == 10)
+
+
+def test_a_node_that_shuts_down_sends_what_it_has_bundled(
+    joined: Joined, two: gr.Node, there: Probe
+) -> None:
+    three = joined.add("three")
+
+    def send() -> None:
+        for number in range(100):
+            gr.send(there.pid, "n", number)
+
+    three.run(send)
+    three.shutdown(1.0)
+
+    wait_for(lambda: len(there.items) == 100)
+
+
 def test_frames_that_say_nothing_are_counted_and_raise_nothing(
     one: gr.Node, two: gr.Node, here: Probe, there: Probe
 ) -> None:
@@ -430,6 +479,16 @@ def test_frames_that_say_nothing_are_counted_and_raise_nothing(
     assert found["unknown_version"] == 1
     assert found["unknown_kind"] == 1
     assert found["unknown_node"] == 1
+
+
+@pytest.mark.parametrize("topic", ["", "@name.lost"])
+def test_a_topic_that_is_not_for_processes_is_dropped(
+    one: gr.Node, two: gr.Node, there: Probe, topic: str
+) -> None:
+    mesh_of(one).links[two.id].post(Kind.MESSAGE, str(there.pid), topic=topic)
+
+    wait_for(lambda: counts(two).get("bad_frame") == 1)
+    assert_nothing(there)
 
 
 def test_a_frame_in_the_name_of_a_third_node_is_dropped(

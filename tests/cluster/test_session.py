@@ -9,7 +9,7 @@ import pytest
 
 from greenrelay.cluster.session import OVERDUE, STALLED, TICK, Session
 from greenrelay.cluster.wire import MAX_FRAME, Frame, Kind, load, read_frame
-from greenrelay.errors import UnsendablePayload
+from greenrelay.errors import EngineError, UnsendablePayload
 
 LOST = "lost"
 SEEDS = range(100)
@@ -23,6 +23,7 @@ class Side:
         self.got: list[object] = []
         self.counts: list[str] = []
         self.has_room = True
+        self.max_size = MAX_FRAME
         self.opened = 0
         self.session = Session(
             self.transmit,
@@ -33,6 +34,8 @@ class Side:
         )
 
     def transmit(self, frame: bytes) -> bool:
+        if len(frame) > self.max_size:
+            raise EngineError("test", "too large")
         if self.has_room:
             self.wire.append(frame)
         return self.has_room
@@ -374,6 +377,48 @@ def test_a_frame_that_is_too_large_is_refused_and_leaves_no_gap(pair: Pair) -> N
     pair.carry()
 
     assert pair.two.got == [1]
+
+
+def test_a_frame_the_engine_finds_too_large_is_refused_and_leaves_no_gap(pair: Pair) -> None:
+    pair.one.max_size = 1000
+
+    with pytest.raises(EngineError):
+        pair.one.say("x" * 1000)
+    kept = len(pair.one.session)
+    pair.one.say(1)
+    pair.carry()
+
+    assert kept == 0
+    assert pair.two.got == [1]
+
+
+def test_a_frame_that_waited_and_is_too_large_ends_the_session(pair: Pair) -> None:
+    pair.one.has_room = False
+    pair.one.say("x" * 1000)
+    pair.one.has_room, pair.one.max_size = True, 1000
+
+    pair.tick()
+    pair.one.say(1)
+    pair.carry()
+
+    assert pair.one.counts == ["too_large"]
+    assert pair.one.got == [LOST]
+    assert pair.two.got == [LOST, 1]
+
+
+def test_a_hello_says_that_bundles_can_be_read(pair: Pair) -> None:
+    assert pair.one.session.reads_bundles
+    assert pair.two.session.reads_bundles
+
+
+@pytest.mark.parametrize("said", [None, 0, 2, "1", [1], {"1": 1}, 1.0])
+def test_whoever_does_not_say_so_gets_none(said: object) -> None:
+    side = Side(counter(1000))
+
+    side.session.receive(Frame(1, Kind.HELLO, 7, 1, context=said))
+
+    assert not side.session.reads_bundles
+    assert side.session.remote == 7
 
 
 @pytest.mark.parametrize("seed", SEEDS)

@@ -9,6 +9,8 @@ import pytest
 
 import greenrelay as gr
 from greenrelay.cluster import wire
+from greenrelay.cluster.bundle import join
+from greenrelay.cluster.carried import dump_error, dump_result, load_error, load_result
 from greenrelay.cluster.wire import Frame, Kind, encode, read_frame
 from greenrelay.core.events import result_of_reason
 from tests.cluster.joined import Joined, joined, mesh_of, one, two
@@ -122,6 +124,11 @@ def test_what_is_not_plain_is_refused_wherever_it_is(value: object) -> None:
             wire.dump(payload)
 
 
+def test_a_topic_that_is_no_text_of_the_wire_is_refused() -> None:
+    with pytest.raises(gr.UnsendablePayload, match="cannot be encoded"):
+        wire.pack(Kind.MESSAGE, 1, 1, "", "", "\ud800", 0, None, b"")
+
+
 def test_a_refusal_says_where_what_and_what_is_allowed() -> None:
     with pytest.raises(gr.UnsendablePayload) as raised:
         wire.dump({"rooms": [1, {2}]})
@@ -142,13 +149,13 @@ def test_a_result_travels() -> None:
     failure = gr.Result(None, gr.ExitError("ValueError", "no", "Traceback"), "ValueError: no")
 
     for each in (result, failure, result_of_reason("killed")):
-        assert wire.load_result(wire.dump_result(each)[0]) == each
+        assert load_result(dump_result(each)[0]) == each
 
 
 def test_long_texts_of_errors_are_cut_in_the_middle() -> None:
     failure = gr.Result(None, gr.ExitError("E", "m", "a" * 10**6 + "end"), "reason")
 
-    error = wire.load_result(wire.dump_result(failure)[0]).error
+    error = load_result(dump_result(failure)[0]).error
 
     assert error is not None
     assert len(error.traceback) < 70_000
@@ -157,7 +164,7 @@ def test_long_texts_of_errors_are_cut_in_the_middle() -> None:
 
 def test_errors_of_python_and_ours_travel_as_they_were() -> None:
     for error in (KeyError("k"), gr.NameTaken("n", "{a@b|1}"), ZeroDivisionError("by zero")):
-        back = wire.load_error(wire.dump_error(error))
+        back = load_error(dump_error(error))
 
         assert type(back) is type(error)
         assert back.args == error.args
@@ -165,7 +172,7 @@ def test_errors_of_python_and_ours_travel_as_they_were() -> None:
 
 @pytest.mark.parametrize("name", ["SystemExit", "KeyboardInterrupt", "exec", "ProcessExit", "x.Y"])
 def test_no_name_of_an_error_does_harm(name: str) -> None:
-    back = wire.load_error(msgspec.Raw(encode([name, ["print(1)"], "text"])))
+    back = load_error(msgspec.Raw(encode([name, ["print(1)"], "text"])))
 
     assert type(back) is gr.RemoteError
 
@@ -174,7 +181,7 @@ def test_no_name_of_an_error_does_harm(name: str) -> None:
 def test_what_is_no_result_and_no_error_is_an_error(value: object) -> None:
     raw = msgspec.Raw(encode(value))
 
-    for read in (wire.load_result, wire.load_error):
+    for read in (load_result, load_error):
         with pytest.raises(ValueError, match="it is no"):
             read(raw)
 
@@ -193,7 +200,7 @@ def test_a_hundred_thousand_fuzzed_frames_raise_nothing_in_the_reader(
     mesh = mesh_of(one)
     link = mesh.links[two.id]
     for _ in range(FRAMES):
-        mesh.on_frame(two.id, fuzzed(chance, link.session.remote, link.session._expected), None)
+        mesh.on_frame(two.id, bundled(chance, link.session.remote, link.session._expected), None)
 
     assert mesh.counts["failed"] == 0
     assert mesh.counts["malformed"] > 1000
@@ -201,6 +208,16 @@ def test_a_hundred_thousand_fuzzed_frames_raise_nothing_in_the_reader(
     assert not [record for record in caplog.records if record.exc_info]
     one.send(probe.pid, "alive")
     assert_receive(probe, topic="alive")
+
+
+def bundled(chance: random.Random, epoch: int, seq: int) -> bytes:
+    """Return what fuzzed does, or a bundle of that which may be cut."""
+    frame = fuzzed(chance, epoch, seq)
+    form = chance.random()
+    if form < 0.9:
+        return frame
+    joined = join([frame, fuzzed(chance, epoch, seq + 1)])
+    return joined if form < 0.97 else joined[: chance.randrange(len(joined))]
 
 
 def fuzzed(chance: random.Random, epoch: int, seq: int) -> bytes:

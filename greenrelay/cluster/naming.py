@@ -75,7 +75,11 @@ class ClusterNames:
 
     def owner(self, name: str) -> Pid | None:
         """Return who has a name, as far as this node has heard."""
-        return self._mine.get(name) or self._owners.get(name)
+        mine = self._mine.get(name)
+        if mine is None:
+            return self._owners.get(name)
+        # By the clock, too: a program that stood still has not been told yet what it has lost.
+        return mine if self._mesh.engine.holds(name, str(mine)) else None
 
     def lookup(self, name: str) -> Pid | None:
         """Return who has a name; asks the engine, which waits, if this node has not heard."""

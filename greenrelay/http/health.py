@@ -63,11 +63,15 @@ def readyz() -> Response:
 def readiness(state: AppState) -> dict[str, str]:
     """Return what is looked at, each ``ok`` or what is wrong with it.
 
-    That is draining, and every service that starts by itself, of all applications of one node.
+    That is draining, the engine of the cluster if there is one, and every service that starts by
+    itself, of all applications of one node.
     """
     states = [each for each in sources() if isinstance(each, AppState) and each.node is state.node]
     is_draining = any(each.connections.is_draining for each in states)
     found = {"draining": "the server is going away" if is_draining else OK}
+    cluster = state.node.cluster
+    if cluster is not None:
+        found["cluster"] = OK if cluster.is_reachable else "the engine cannot be reached"
     board = state.node.services
     wanted = [key for each in states for key in each.services()]
     for key in dict.fromkeys([*wanted, *board]):

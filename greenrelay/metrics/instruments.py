@@ -89,6 +89,36 @@ class Instruments:
         self.lag = Histogram(
             "greenrelay_hub_lag_seconds", "How late a timer of the hub was.", buckets=_LAGS
         )
+        self.cluster = Cluster()
+
+
+class Cluster:
+    """What is read of nodes that are in a cluster; ``snapshot.py`` writes it."""
+
+    def __init__(self) -> None:
+        self.up = _sum("greenrelay_cluster_up", "Workers that reach their engine.")
+        self.nodes = _max("greenrelay_cluster_nodes", "Other nodes, for who sees the most.")
+        self.nodes_min = _min("greenrelay_cluster_nodes_min", "The same, for who sees the fewest.")
+        self.names = _sum("greenrelay_cluster_names", "Names of the cluster that are held here.")
+        self.waiting = _sum(
+            "greenrelay_cluster_waiting_frames", "Frames that other nodes have not acknowledged."
+        )
+        self.waiting_max = _max(
+            "greenrelay_cluster_waiting_frames_max", "Those of the slowest link."
+        )
+        self.frames = Counter(
+            "greenrelay_cluster_frames", "Frames of sessions with other nodes.", ("direction",)
+        )
+        self.resent = Counter("greenrelay_cluster_resent_frames", "Frames that were sent again.")
+        self.dropped = Counter(
+            "greenrelay_cluster_dropped", "Frames and messages that were dropped.", ("reason",)
+        )
+        self.refused = Counter(
+            "greenrelay_cluster_refused", "What was refused for want of room.", ("reason",)
+        )
+        self.incidents = Counter(
+            "greenrelay_cluster_incidents", "What else has happened.", ("reason",)
+        )
 
 
 @lru_cache(maxsize=1)
@@ -119,3 +149,7 @@ def _sum(name: str, text: str, *labels: str) -> Gauge:
 
 def _max(name: str, text: str, *labels: str) -> Gauge:
     return Gauge(name, text, labels, multiprocess_mode="livemax")
+
+
+def _min(name: str, text: str, *labels: str) -> Gauge:
+    return Gauge(name, text, labels, multiprocess_mode="livemin")

@@ -32,6 +32,8 @@ except ImportError:  # It is an extra.
 
 SHARED = "PROMETHEUS_MULTIPROC_DIR"
 PERIOD = 5.0
+# How long others run at least between two parts of a look at everything, in seconds.
+REST = 0.001
 # How often a timer looks how late it is.
 BEAT = 0.5
 _GAUGES = re.compile(r"gauge_live\w+_(\d+)\.db")
@@ -48,7 +50,9 @@ class Publisher:
     def publish(self) -> None:
         """Write all figures; it lets others run in between."""
         for _ in self._snapshot.take(sources()):
-            gevent.sleep(0)
+            # By a timer: of callbacks, as of ``sleep(0)``, gevent runs many before it looks at a
+            # socket.
+            gevent.sleep(REST)
 
     def publish_at_once(self) -> None:
         """Write all figures, waiting for nobody."""

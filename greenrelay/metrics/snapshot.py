@@ -21,6 +21,7 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from greenrelay.core.strategy import ChildState
+from greenrelay.metrics.cluster import DROPPED, REFUSED, RESENT, ClusterReader, reasons_of
 from greenrelay.metrics.instruments import Instruments
 from greenrelay.metrics.source import Source, nodes
 from greenrelay.runtime.node import Node
@@ -45,12 +46,15 @@ class Snapshot:
         self._written: MutableMapping[object, dict[tuple[int, Labels], float]] = WeakKeyDictionary()
         # What each gauge was set for, to be set to 0 when there is nothing any more.
         self._set: defaultdict[int, set[Labels]] = defaultdict(set)
+        self._clusters = ClusterReader()
 
     def take(self, observed: Iterable[Source]) -> Iterator[None]:
         """Read and write everything, with pauses."""
         observed = tuple(observed)
         yield from self._connections(observed)
-        yield from self._nodes(nodes(observed))
+        found = nodes(observed)
+        yield from self._nodes(found)
+        self._cluster(found)
 
     # sockets and streams
 
@@ -135,6 +139,40 @@ class Snapshot:
             (to.services, services),
         ):
             self._gauge(gauge, values)
+
+    # clusters
+
+    def _cluster(self, found: tuple[Node, ...]) -> None:
+        to, seen = self._to.cluster, []
+        for node in found:
+            figures = self._clusters.read(node)
+            if figures is None:
+                continue
+            seen.append(figures)
+            self._total(node, to.frames, ("out",), self._clusters.sent[node.id])
+            self._total(node, to.frames, ("in",), self._clusters.received[node.id])
+            self._reasons(node)
+        self._clusters.keep(found)
+        waiting = [number for each in seen for number in each.waiting]
+        to.up.set(sum(each.is_reachable for each in seen))
+        to.nodes.set(max((each.others for each in seen), default=0))
+        to.nodes_min.set(min((each.others for each in seen), default=0))
+        to.names.set(sum(each.names for each in seen))
+        to.waiting.set(sum(waiting))
+        to.waiting_max.set(max(waiting, default=0))
+
+    def _reasons(self, node: Node) -> None:
+        to = self._to.cluster
+        for reason, count in reasons_of(node):
+            if reason == RESENT:
+                self._total(node, to.resent, (), count)
+                continue
+            counter = to.incidents
+            if reason in REFUSED:
+                counter = to.refused
+            elif reason in DROPPED:
+                counter = to.dropped
+            self._total(node, counter, (reason,), count)
 
     # writing
 

@@ -70,6 +70,8 @@ class Cluster(Protocol):
 
     groups: Groups
     names: Names
+    # Whether the engine that carries all this can be reached now.
+    is_reachable: bool
 
     def nodes(self) -> tuple[str, ...]:
         """Return the ids of the other nodes that are there."""

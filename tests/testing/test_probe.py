@@ -187,3 +187,11 @@ def test_wait_for_says_what_did_not_become_true() -> None:
 
 def test_anything_is_shown_by_its_name() -> None:
     assert repr(ANYTHING) == "ANYTHING"
+
+
+def test_a_probe_runs_functions_on_a_node_with_strict_payloads_too() -> None:
+    with gr.Node("strict", strict_payloads=True) as node, Probe(node) as probe:
+        assert probe.do(gr.pid) == probe.pid
+
+        with pytest.raises(gr.UnsendablePayload):
+            probe.do(gr.send, probe.pid, "hello", object())

@@ -1,4 +1,5 @@
-# greenrelay: `make run` serves the demo, `make test` runs every test. Both set up what they need.
+# greenrelay: `make run` serves the demo, `make run-cluster` on four workers, `make test` runs every
+# test. Each sets up what it needs.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -20,13 +21,18 @@ COMPILED := $(wildcard greenrelay/core/*.py greenrelay/core/*.pxd) \
     $(wildcard greenrelay/runtime/*.py greenrelay/runtime/*.pxd) \
     $(wildcard greenrelay/relay/*.py greenrelay/relay/*.pxd) \
     $(wildcard greenrelay/websocket/*.py greenrelay/websocket/*.pxd) \
-    $(wildcard greenrelay/transport/*.py greenrelay/transport/*.pxd)
+    $(wildcard greenrelay/transport/*.py greenrelay/transport/*.pxd) \
+    $(wildcard greenrelay/cluster/*.py greenrelay/cluster/*.pxd)
 
-.PHONY: run test test-pure test-all test-setup lint types format bench bench-http bench-transport \
-    bench-cluster bench-relay autobahn autobahn-fast autobahn-client docs docs-serve clean
+.PHONY: run run-cluster test test-pure test-all test-setup lint types format bench bench-http \
+    bench-transport bench-cluster bench-relay autobahn autobahn-fast autobahn-client docs docs-serve clean
 
 run: $(VENV)/.run
 	$(BIN)/greenrelay run config.yaml
+
+# The same on four workers that are one system, by a NATS server that is started and ended with it.
+run-cluster: $(VENV)/.cluster
+	$(BIN)/greenrelay run config.yaml --workers 4
 
 test: $(VENV)/.dev $(VENV)/.compiled
 	@$(HAS_PROGRAMS) || $(MAKE) test-setup
@@ -82,9 +88,9 @@ bench-transport: $(VENV)/.bench $(VENV)/.compiled
 bench-relay: $(VENV)/.bench $(VENV)/.compiled
 	$(BIN)/python -m bench.relay
 
-# The engine of a cluster by itself: a NATS server that it starts, and two nodes; half a minute.
-bench-cluster: $(VENV)/.dev $(VENV)/.compiled
-	$(BIN)/python -m bench.cluster_engine
+# Nodes of a cluster beside its engine alone: a NATS server and nodes that it starts; three minutes.
+bench-cluster: $(VENV)/.dev $(VENV)/.bench $(VENV)/.compiled
+	$(BIN)/python -m bench.cluster
 
 # Every case of Autobahn's test suite against our own server; about ten minutes. It needs a
 # Python 2.7, on PATH or from pyenv, sets up the rest, and fails where there is none.
@@ -125,6 +131,10 @@ $(BIN)/python:
 $(VENV)/.run: setup.cfg pyproject.toml | $(BIN)/python
 	$(PIP) --editable .
 	@touch $@
+
+$(VENV)/.cluster: setup.cfg pyproject.toml | $(BIN)/python
+	$(PIP) --editable '.[cluster]'
+	@touch $@ $(VENV)/.run
 
 # Only what has changed is compiled again.
 $(VENV)/.compiled: setup.py $(COMPILED) | $(VENV)/.dev

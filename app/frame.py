@@ -23,7 +23,7 @@ def welcome(room: Room, member: Member, room_pid: str, *, how: str, now: float) 
         nick=member.nick,
         how=how,
         now=now,
-        people=_people(room.members.values()),
+        people=_people(room.people()),
         history=[_entry(entry) | {"lost": _is_lost(room, entry)} for entry in room.history],
     )
 

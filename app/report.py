@@ -13,7 +13,8 @@ The report is linked to the stream of its tab. When the tab closes the stream en
 its client left without a word, and the link takes the report along, wherever it waits. When the
 server stops, the stream says ``done`` and ends normally: then ``sse.leave`` ends the report.
 
-It is watched by the board (``app/report_board.py``), which tells every open page what runs.
+It tells a group, the boards (``app/report_board.py``), of which each worker has one for the pages
+that are open there.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from random import Random
 from typing import Any
 
 from app.post import post
-from greenrelay import Cancel, Message, Timeout, link, pid, receive
+from greenrelay import Cancel, Message, Timeout, broadcast, link, pid, receive
 
 BOARD = "reports"
 STEP = "220ms"
@@ -58,7 +59,7 @@ def run(title: str) -> None:
         return
     client = str(join["client_pid"])
     link(client)
-    post(BOARD, "report.started", {"pid": pid(), "title": title})
+    broadcast(BOARD, "report.started", {"pid": pid(), "title": title})
     _work(title, client)
 
 
@@ -73,7 +74,7 @@ def _work(title: str, client: str) -> None:
         percent = round(100 * number / len(work))
         progress = {"percent": percent, "text": step.text, "report_pid": pid()}
         post(client, "progress", progress | {"stream_pid": client})
-        post(BOARD, "report.progress", {"pid": pid(), "percent": percent})
+        broadcast(BOARD, "report.progress", {"pid": pid(), "percent": percent})
     post(client, "result", {"title": title, "visits": list(visits.items())})
     log.info("%s: report %r is finished", pid(), title)
 

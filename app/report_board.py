@@ -1,4 +1,4 @@
-"""The board: knows which reports run, and shows every open page.
+"""The board: knows which reports run, on any worker, and shows every open page of its own.
 
 What the board receives, and from whom:
 
@@ -12,7 +12,7 @@ sse.leave         a page       client_pid
 ================  ===========  ===============================================
 
 It monitors each report, so it learns of every ending: of a report that is finished and of one that
-was taken along by its closed tab.
+was taken along by its closed tab, or by the end of its worker.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from typing import Any, Literal
 
 from app.post import post
 from app.report import BOARD
-from greenrelay import Cancel, Exit, Message, monitor, receive, register
+from greenrelay import Cancel, Exit, Message, join, monitor, receive, register
 
 KEPT = 6
 """How many reports that are over the board remembers."""
@@ -71,6 +71,7 @@ class Board:
 def run() -> None:
     """Be the board until cancelled."""
     register(BOARD)
+    join(BOARD)
     board = Board()
     while True:
         match receive():

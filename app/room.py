@@ -2,31 +2,35 @@
 
 What a room receives, and from whom:
 
-=============  ===========  ==================================================
-topic          from         payload
-=============  ===========  ==================================================
-ws.join        a client     client_pid, metadata (nick, room), reason
-ws.message     a client     client_pid, type, data
-ws.heartbeat   a client     client_pid, uptime, message_count, rtt
-ws.leave       a client     client_pid, reason
-lobby.rooms    the lobby    {room: number of people}
-=============  ===========  ==================================================
+=============  ===============  ==================================================
+topic          from             payload
+=============  ===============  ==================================================
+ws.join        a client         client_pid, metadata (nick, room), reason
+ws.message     a client         client_pid, type, data
+ws.heartbeat   a client         client_pid, uptime, message_count, rtt
+ws.leave       a client         client_pid, reason
+lobby.rooms    the lobby        {room: number of people}
+room.meet      the lobby        PID of another process of this room
+room.*         another process  see app/parts.py
+=============  ===============  ==================================================
 
 A room ends when nobody has been in it for a while. Nothing a browser sends ends it, except the
-command to crash.
+command to crash. On several workers it is one process on each that has somebody in it; what one
+of them is told it tells the others.
 """
 
 from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-from app import command, frame
+from app import command, frame, parts
+from app.members import send_binary, send_text, tell_people, welcome
 from app.post import post
 from app.state import Member, Room
-from greenrelay import Cancel, Message, Timeout, pid, receive
+from greenrelay import Cancel, Exit, Message, Timeout, pid, receive
 
 EMPTY_FOR = "10m"
 """How long a room waits for somebody to come."""
@@ -36,14 +40,14 @@ CLOSE_KICKED = 4001
 log = logging.getLogger("app.room")
 
 
-class CrashedOnPurpose(Exception):
-    """Somebody pressed the button that crashes the room."""
+def run(name: str, crashes: int = 0, others: tuple[str, ...] = ()) -> None:
+    """Be the room ``name``, which has crashed ``crashes`` times before.
 
-
-def run(name: str, crashes: int = 0) -> None:
-    """Be the room ``name``, which has crashed ``crashes`` times before."""
-    room = Room(name)
-    if crashes:
+    ``others`` are the processes of this room on other workers.
+    """
+    room = Room(name, str(pid()))
+    parts.catch_up(room, others)
+    if crashes and not room.history:
         room.note(_restart_notice(crashes), time.time())
     while True:
         try:
@@ -55,6 +59,9 @@ def run(name: str, crashes: int = 0) -> None:
         match event:
             case Message():
                 _handle(room, event)
+            case Exit(pid=ended, result=result):
+                parts.forget(room, str(ended), result.reason)
+                _report(room)
             case Cancel():
                 return
 
@@ -71,7 +78,10 @@ def _handle(room: Room, message: Message) -> None:
         case "ws.leave":
             _leave(room, str(payload["client_pid"]), payload["reason"])
         case "lobby.rooms":
-            _send_text(room.members, frame.rooms(payload))
+            send_text(room.members, frame.rooms(payload))
+        case topic if topic.startswith("room."):
+            parts.hear(room, message)
+            _report(room)
         case topic:
             log.warning("%s: room %s knows no topic %r", pid(), room.name, topic)
 
@@ -80,12 +90,8 @@ def _join(room: Room, client: str, metadata: Mapping[str, str], reason: str) -> 
     now = time.time()
     others = list(room.members)
     member = room.join(client, metadata["nick"])
-    _send_text([client], frame.welcome(room, member, str(pid()), how=reason, now=now))
-    for entry_id, picture in room.pictures.items():
-        _send([client], {"type": "binary", "data": frame.picture(entry_id, picture)})
-    _send_text(others, frame.people(room.members.values()))
-    _send_text(others, frame.notice(f"{member.nick} came in", now))
-    _report(room)
+    welcome(room, member, how=reason, now=now)
+    _announce(room, others, f"{member.nick} came in", now)
 
 
 def _leave(room: Room, client: str, reason: str) -> None:
@@ -93,14 +99,18 @@ def _leave(room: Room, client: str, reason: str) -> None:
     if member is None:
         return
     how = "went to another room" if reason == "transfer" else "left"
-    _send_text(room.members, frame.people(room.members.values()))
-    _send_text(room.members, frame.notice(f"{member.nick} {how}", time.time()))
+    _announce(room, list(room.members), f"{member.nick} {how}", time.time())
+
+
+def _announce(room: Room, clients: list[str], notice: str, now: float) -> None:
+    tell_people(room, clients, notice, now)
+    parts.tell_people(room, notice, now)
     _report(room)
 
 
 def _answer_heartbeat(payload: Mapping[str, Any]) -> None:
     pulse = frame.pulse(payload["rtt"], payload["uptime"], payload["message_count"])
-    _send_text([str(payload["client_pid"])], pulse)
+    send_text([str(payload["client_pid"])], pulse)
 
 
 def _obey(room: Room, client: str, kind: str, data: str | bytes) -> None:
@@ -110,33 +120,37 @@ def _obey(room: Room, client: str, kind: str, data: str | bytes) -> None:
     try:
         wish = command.read_command(kind, data)
     except command.BadCommand as problem:
-        _send_text([client], frame.error(str(problem)))
+        send_text([client], frame.error(str(problem)))
         return
     match wish:
         case command.Say(text):
-            _send_text(room.members, frame.message(room.say(member, text, time.time())))
+            entry = room.say(member, text, time.time())
+            send_text(room.members, frame.message(entry))
+            parts.tell_said(room, entry)
         case command.Show():
             _show(room, member, wish)
         case command.Typing():
             others = [other for other in room.members if other != client]
-            _send_text(others, frame.typing(member))
+            send_text(others, frame.typing(member))
+            parts.tell_typing(room, member)
         case command.Kick(target):
             _kick(room, member, target)
         case command.Move(name):
             _move(room, member, name)
         case command.Crash():
-            raise CrashedOnPurpose(f"{member.nick} crashed the room {room.name}")
+            parts.crash(room, member.nick)
 
 
 def _show(room: Room, member: Member, wish: command.Show) -> None:
     entry = room.show(member, wish.caption, wish.picture, time.time())
-    _send_text(room.members, frame.message(entry))
-    _send(room.members, {"type": "binary", "data": frame.picture(entry.id, wish.picture)})
+    send_text(room.members, frame.message(entry))
+    send_binary(room.members, frame.picture(entry.id, wish.picture))
+    parts.tell_said(room, entry, wish.picture)
 
 
 def _kick(room: Room, member: Member, target: str) -> None:
-    if target not in room.members:
-        _send_text([member.pid], frame.error("nobody here has that PID"))
+    if all(target != other.pid for other in room.people()):
+        send_text([member.pid], frame.error("nobody here has that PID"))
         return
     reason = f"kicked by {member.nick}"
     post(target, "ws.close", {"code": CLOSE_KICKED, "reason": reason})
@@ -144,25 +158,18 @@ def _kick(room: Room, member: Member, target: str) -> None:
 
 def _move(room: Room, member: Member, name: str) -> None:
     if name == room.name:
-        _send_text([member.pid], frame.error(f"you are in {name} already"))
+        send_text([member.pid], frame.error(f"you are in {name} already"))
         return
     wish = {"client_pid": member.pid, "nick": member.nick, "room": name}
     if not post("lobby", "lobby.move", wish):
-        _send_text([member.pid], frame.error("the lobby is not there, try again in a moment"))
+        send_text([member.pid], frame.error("the lobby is not there, try again in a moment"))
 
 
 def _report(room: Room) -> None:
-    post("lobby", "lobby.count", len(room.members))
-
-
-def _send_text(clients: Iterable[str], text: str) -> None:
-    _send(clients, {"type": "text", "data": text})
-
-
-def _send(clients: Iterable[str], payload: dict[str, object]) -> None:
-    # One payload for all, so that the relay encodes its frame once.
-    for client in clients:
-        post(client, "ws.send", payload)
+    people = len(room.people())
+    if people != room.reported:
+        room.reported = people
+        post("lobby", "lobby.count", people)
 
 
 def _restart_notice(crashes: int) -> str:

@@ -47,13 +47,25 @@ class Entry:
 
 @dataclass(slots=True)
 class Room:
-    """Members and history of the room ``name``."""
+    """Members and history of the room ``name``, as the process ``pid`` knows them.
+
+    ``members`` are those connected to that process, by PID; ``others`` are those of the room's
+    processes on other workers, by the PID of each process. ``reported`` is how many people the
+    lobby knows of.
+    """
 
     name: str
+    pid: str = ""
     members: dict[str, Member] = field(default_factory=dict)
+    others: dict[str, list[Member]] = field(default_factory=dict)
     history: deque[Entry] = field(default_factory=lambda: deque(maxlen=HISTORY_LENGTH))
     pictures: dict[int, Picture] = field(default_factory=dict)
+    reported: int = 0
     _last_id: int = 0
+
+    def people(self) -> list[Member]:
+        """Return who is in the room, on whatever worker."""
+        return [*self.members.values(), *(each for some in self.others.values() for each in some)]
 
     def join(self, pid: str, nick: str) -> Member:
         """Add a member and return it; "Ann" becomes "Ann 2" where there is an Ann already."""
@@ -72,13 +84,19 @@ class Room:
     def show(self, author: Member, caption: str, picture: Picture, now: float) -> Entry:
         """Add a picture to the history; the oldest pictures go when they grow too big together."""
         entry = self._add("picture", caption, now, author)
-        self.pictures[entry.id] = picture
-        self._forget_pictures()
+        self._keep(entry.id, picture)
         return entry
 
     def note(self, text: str, now: float) -> Entry:
         """Add a notice to the history."""
         return self._add("notice", text, now, None)
+
+    def hear(self, entry: Entry, picture: Picture | None) -> Entry:
+        """Add a line of another worker to the history; here it has another id."""
+        heard = self._add(entry.kind, entry.text, entry.sent_at, entry.author)
+        if picture is not None:
+            self._keep(heard.id, picture)
+        return heard
 
     def _add(
         self,
@@ -92,6 +110,10 @@ class Room:
         self.history.append(entry)
         return entry
 
+    def _keep(self, entry_id: int, picture: Picture) -> None:
+        self.pictures[entry_id] = picture
+        self._forget_pictures()
+
     def _forget_pictures(self) -> None:
         first_id = self.history[0].id
         size_bytes = sum(len(picture.data) for picture in self.pictures.values())
@@ -101,7 +123,7 @@ class Room:
             size_bytes -= len(self.pictures.pop(entry_id).data)
 
     def _free_nick(self, nick: str) -> str:
-        taken = {member.nick for member in self.members.values()}
+        taken = {member.nick for member in self.people()}
         free, number = nick, 1
         while free in taken:
             number += 1

@@ -36,6 +36,7 @@ export function showPeople(people, myPid, kick) {
     const row = make("li", "person", avatar(nick), make("span", "name", nick));
     row.title = pid;
     row.dataset.nick = nick;
+    if (nodeOf(pid) !== nodeOf(myPid)) row.append(elsewhere(pid));
     if (pid === myPid) {
       row.append(make("span", "badge", "you"));
       return row;
@@ -50,6 +51,18 @@ export function showPeople(people, myPid, kick) {
   replaceKeepingFocus(byId("people"), rows);
   byId("people-count").textContent = people.length;
   byId("alone").hidden = people.length !== 1;
+}
+
+// The node in a PID, "{node@host|number}": of each worker its own.
+function nodeOf(pid) {
+  return pid.slice(1, pid.indexOf("@"));
+}
+
+function elsewhere(pid) {
+  const node = nodeOf(pid);
+  const badge = make("span", "badge far", node.slice(node.lastIndexOf(".") + 1));
+  badge.title = `connected to another worker, ${node}`;
+  return badge;
 }
 
 // Shows addresses; a PID is an address and gives nobody any power.

@@ -6,10 +6,9 @@ Source: Operations, "Command line"; HTTP, "Three ways in" and "Entries", row htt
 from __future__ import annotations
 
 import logging
-import os
 import signal
 import sys
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from graphlib import TopologicalSorter
 
@@ -24,6 +23,9 @@ from greenrelay.boot import LOOK_INTERVAL, has_started
 from greenrelay.cli.files import fail, files_of, takes_files
 from greenrelay.cli.hangup import Hangup
 from greenrelay.cli.logs import FORMATS, TEXT, set_up
+from greenrelay.cli.workers import SIGNALS, Orders, Parent
+from greenrelay.cli.workers_assignment import Assignment, Greeting, Line
+from greenrelay.cli.workers_listening import CannotListen, SharedServer, server_for
 from greenrelay.config.entries import HttpService
 from greenrelay.errors import ConfigError, EngineError
 from greenrelay.extension import create_apps
@@ -31,8 +33,6 @@ from greenrelay.http.state import AppState, state_of
 from greenrelay.transport.server import Server
 
 log = logging.getLogger("greenrelay.cli")
-
-SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,23 +47,61 @@ class Site:
 @click.command()
 @takes_files
 @click.option(
+    "--workers",
+    type=click.IntRange(min=1),
+    default=1,
+    metavar="NUMBER",
+    help="How many OS processes share the addresses; 1 unless given.",
+)
+@click.option(
+    "--reload",
+    "is_reloading",
+    is_flag=True,
+    help="Start again when a Python or YAML file changes; for development.",
+)
+@click.option(
     "--log-format",
     type=click.Choice(FORMATS),
     default=TEXT,
     help="How log lines look; text unless given.",
 )
-def run(files: Sequence[str], settings: Sequence[str], log_format: str) -> None:
+def run(
+    files: Sequence[str],
+    settings: Sequence[str],
+    workers: int,
+    is_reloading: bool,
+    log_format: str,
+) -> None:
     """Serve FILEs (config.yaml) until SIGTERM or Ctrl-C, then drain.
 
     Several FILEs are one configuration. SIGHUP reads them again. A second SIGTERM or Ctrl-C ends
-    it at once. Exit status: 0 after a drain, 1 when an address cannot be listened on, 2 for a
-    configuration error, with nothing started.
+    it at once. Exit status: 0 after a drain, 1 when an address cannot be listened on or an engine
+    not be used, 2 for a configuration error, with nothing started.
+
+    With several workers and an entry of kind cluster whose engine is local, a NATS server for
+    development is started, which comes with greenrelay[cluster].
     """
     named = files_of(files)
     set_up(log_format)
+    assignment = Assignment.take()
+    if assignment is not None:
+        _serve_until_told(named, settings, assignment)
+    elif workers > 1 or is_reloading:
+        given = [f"--set={each}" for each in settings]
+        arguments = [f"--log-format={log_format}", *given, "--", *named]
+        sys.exit(Parent(Orders(named, settings, arguments, workers, is_reloading)).run())
+    else:
+        _serve_until_told(named, settings, None)
+
+
+def _serve_until_told(
+    named: Sequence[str], settings: Sequence[str], assignment: Assignment | None
+) -> None:
+    line = Line(assignment.line) if assignment else None
+    given = [*(assignment.settings if assignment else ()), *settings]
     try:
-        apps = create_apps(named, settings=settings)
-        sites = _sites(apps, ", ".join(named))
+        apps = create_apps(named, settings=given)
+        sites = _sites(apps, ", ".join(named), assignment)
     except ConfigError as error:
         fail(str(error))
     told = Flag()
@@ -73,12 +111,18 @@ def run(files: Sequence[str], settings: Sequence[str], log_format: str) -> None:
         try:
             site.server.listen()
         except OSError as error:
-            fail(f"cannot listen on {site.service.addr}: {_why(error)}", 1)
+            fail(str(CannotListen(site.service, error)), 1)
     # One for all: each app has its own where something else serves it.
     endpoint = Endpoint(Program(apps, is_split=True))
     endpoint.start()
-    _serve(sites, ", ".join(named), told)
+    lines = _serve(sites, ", ".join(named), told)
+    if line is None:
+        _print(lines)
+    else:
+        line.say(Greeting(sites[0].state.node.id, list(lines)))
     hangup.start()
+    if line is not None:
+        line.watch(told)
     told.wait()
     hangup.stop()
     for number, watcher in zip(SIGNALS, watchers, strict=True):
@@ -86,16 +130,24 @@ def run(files: Sequence[str], settings: Sequence[str], log_format: str) -> None:
         signal.signal(number, signal.SIG_DFL)
     _stop(sites)
     endpoint.stop()
+    if line is not None:
+        line.close()
 
 
-def _sites(apps: Sequence[Flask], config: str) -> list[Site]:
+def _print(lines: Iterable[str]) -> None:
+    for each in lines:
+        click.echo(each)
+        sys.stdout.flush()
+
+
+def _sites(apps: Sequence[Flask], config: str, assignment: Assignment | None) -> list[Site]:
     """Return what is to be served, in the order in which it starts."""
     found: dict[str, Site] = {}
     states = [state_of(app) for app in apps]
     for app, state in zip(apps, states, strict=True):
         (service,) = state.servers
         if service.lifecycle.auto_start:
-            found[service.id] = Site(service, state, _server(app, service, state))
+            found[service.id] = Site(service, state, _server(app, service, state, assignment))
         else:
             log.info("%s is not served: lifecycle.auto_start is false", service.id)
     if not found:
@@ -113,26 +165,25 @@ def _keep_what_belongs_to_the_node(states: list[AppState], found: dict[str, Site
         first.starters[:0] = states[0].starters
 
 
-def _server(app: object, service: HttpService, state: AppState) -> Server:
-    address, tls, bounds = service.addr, service.tls, state.bounds
-    assert bounds is not None, "a state with a server has its bounds"
-    try:
-        return Server(
-            app,
-            host=address.host,
-            port=address.port,
-            path=address.path,
-            certificate=tls.cert,
-            key=tls.key,
-            **asdict(bounds),
-        )
-    except OSError as error:
-        why = f"{tls.cert} with tls.key {tls.key} cannot be used: {_why(error)}"
-        raise ConfigError([str(service.problem("tls.cert", why))]) from error
+def _server(
+    app: object, service: HttpService, state: AppState, assignment: Assignment | None
+) -> Server:
+    assert state.bounds is not None, "a state with a server has its bounds"
+    options = {"application": app, **asdict(state.bounds)}
+    if assignment is None:
+        return server_for(service, Server, **options)
+    if service.id not in assignment.listeners:
+        text = "is not what this program was started with: start it anew"
+        raise ConfigError([str(service.problem("addr", text))])
+    descriptor, url = assignment.listeners[service.id]
+    return server_for(service, SharedServer, descriptor=descriptor, url=url, **options)
 
 
-def _serve(sites: Sequence[Site], config: str, told: Flag) -> None:
-    """Start everything; clients that come before the services they need have to wait."""
+def _serve(sites: Sequence[Site], config: str, told: Flag) -> Iterator[str]:
+    """Start everything, and tell of each server what to print once it serves.
+
+    Clients that come before the services they need have to wait.
+    """
     for site in sites:
         try:
             site.state.start()
@@ -142,8 +193,7 @@ def _serve(sites: Sequence[Site], config: str, told: Flag) -> None:
         _await_required(site, {each.service.id for each in sites}, told)
         site.server.start()
         what = config if len(sites) == 1 else f"{site.service.id} of {config}"
-        click.echo(f"greenrelay serves {what} on {site.server.url}")
-    sys.stdout.flush()
+        yield f"greenrelay serves {what} on {site.server.url}"
 
 
 def _await_required(site: Site, served: Collection[str], told: Flag) -> None:
@@ -183,9 +233,3 @@ def _stopper(site: Site) -> Callable[[], None]:
 
 def _all_at_once(functions: Sequence[Callable[[], object]]) -> None:
     gevent.joinall([gevent.spawn(function) for function in functions], raise_error=True)
-
-
-def _why(error: OSError) -> str:
-    # gevent adds the address to the text, and errors of name resolution have numbers of their own.
-    number = error.errno or 0
-    return os.strerror(number) if number > 0 else f"{error.strerror or error}"

@@ -109,6 +109,10 @@ class DevelopmentServer:
         """Whether the server still runs."""
         return self._process.poll() is None
 
+    def wait(self) -> None:
+        """Wait until the server has ended, whoever has ended it."""
+        self._process.wait()
+
     def kill(self) -> None:
         """End the server at once, as a crash would; waits until it is gone."""
         with contextlib.suppress(ProcessLookupError):

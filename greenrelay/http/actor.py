@@ -92,8 +92,8 @@ def current_actor() -> Actor | None:
 def actor_of(message: Message) -> Actor | None:
     """Return the actor who stands behind a message.
 
-    That is the one of the process or request that has sent it, and of ``ws.join``, ``ws.message``
-    and ``sse.join`` the one who has opened the connection.
+    That is the one of the process or request that has sent it, and of ``ws.join``, ``ws.message``,
+    ``ws.leave``, ``sse.join`` and ``sse.leave`` the one who has opened the connection.
     """
     return _actor(message.context.get(CONTEXT_KEY))
 

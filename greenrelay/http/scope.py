@@ -30,12 +30,14 @@ from greenrelay.core.events import (
     Result,
     result_of_reason,
 )
+from greenrelay.core.message import NO_CONTEXT
 from greenrelay.core.pid import Pid
 from greenrelay.errors import ProcessExit, UnsupportedServer
 from greenrelay.runtime.function_process import FunctionProcess
 from greenrelay.runtime.host import Host
 from greenrelay.runtime.node import Node
 from greenrelay.transport.attendance import GRACE, Attendance, client_socket
+from greenrelay.transport.ledger import CONTEXT
 from greenrelay.transport.upgrade import Environ
 
 if TYPE_CHECKING:
@@ -109,6 +111,8 @@ class RequestScope:
         host = node.take_place(self._host.id)
         process = FunctionProcess(node, host, node.new_pid(host), self.entry)
         process.children = {}
+        # What a middleware, or an application around this one, lets the request carry.
+        process.context = self._environ.get(CONTEXT, NO_CONTEXT)
         process.adopt(self._greenlet)
         node.admit(process)
         self.process = process

@@ -105,6 +105,8 @@ def broadcast(group: str, topic: str, payload: object = None, scope: str = "clus
     sender, context = (None, NO_CONTEXT) if process is None else (process.pid, process.context)
     if process is not None:
         process.sent += len(pids)
+        if process.outlet is not None:
+            process.outlet(group, topic, payload)
     count = 0
     if scope != "local" and node.cluster is not None:
         count = node.cluster.groups.broadcast(group, topic, payload, sender, context)

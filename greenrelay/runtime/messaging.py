@@ -140,6 +140,8 @@ def send(dest: str, topic: str, payload: object = None) -> bool:
     if process is None:
         return current.current_node("send").send(dest, topic, payload)
     process.sent += 1
+    if process.outlet is not None:
+        process.outlet(dest, topic, payload)
     target = process.table.get(dest)
     if target is None or topic.__class__ is not str:
         return process.node.route(dest, topic, payload, process.pid, process.context)
@@ -162,6 +164,8 @@ def send_after(delay: Duration, dest: str, topic: str, payload: object = None) -
         delay, dest, topic, payload, sender=process.pid, context=process.context
     )
     process.sent += 1
+    if process.outlet is not None:
+        process.outlet(dest, topic, payload)
     return timer
 
 
@@ -193,6 +197,8 @@ def call_in(
     check_topic(topic)
     waiter = Waiter(caller.answered)
     caller.sent += 1
+    if caller.outlet is not None:
+        caller.outlet(dest, topic, payload)
     if not target.post(topic, payload, caller.pid, inherited(caller, context), waiter):
         raise ProcessDown(target.pid, NOPROC)
     if not _await_answer(caller, target, waiter, seconds):

@@ -19,6 +19,7 @@ cdef class Process(Task):
     cdef public double born_at
     cdef public object calling
     cdef public Py_ssize_t sent
+    cdef public object outlet
     cdef public object context
     cdef public bint is_related
     cdef public bint is_shared

@@ -39,6 +39,7 @@ class Process(Task):
         "is_shared",
         "is_strict",
         "node",
+        "outlet",
         "pid",
         "sent",
         "table",
@@ -67,6 +68,8 @@ class Process(Task):
         self.is_strict = node.strict_payloads
         self.born_at = now
         self.sent = 0
+        # Told whom it sends what, only while somebody looks: see dashboard/hearing.py.
+        self.outlet: Callable[[str, str, object], object] | None = None
         self.context: Mapping[str, object] = NO_CONTEXT
         # Whether a link, a monitor, a name, a group or a waiter may exist: if not, its ending
         # concerns nobody and the supervisor need not be woken for it.

@@ -7,11 +7,16 @@ Relay, which has the same under other topics.
 from __future__ import annotations
 
 import logging
+from typing import TYPE_CHECKING
 
 from greenrelay.core.pid import Pid
 from greenrelay.errors import InboxFull, InvalidPid, InvalidRelayCommand, UnknownName
 from greenrelay.runtime.process import Process
 from greenrelay.runtime.task import EXITING
+
+if TYPE_CHECKING:
+    from greenrelay.transport.life import Life
+    from greenrelay.transport.stream import Stream
 
 log = logging.getLogger("greenrelay.transport")
 
@@ -53,12 +58,12 @@ def tell_beat(relayed: Process, target: str, topic: str, payload: object) -> Non
         log.debug("%s: a heartbeat found the inbox of its target full", relayed.pid)
 
 
-def leave(relayed: Process, target: str, topic: str, payload: object) -> None:
-    """Monitor the target no more and tell it so."""
+def leave(relayed: Life | Stream, target: str, topic: str, payload: object) -> None:
+    """Monitor the target no more and tell it so, in the context of the join."""
     topology = relayed.node.topology
     for ref in topology.refs(relayed.pid, Pid.parse(target)):
         topology.unmonitor(ref)
-    tell(relayed, target, topic, payload)
+    relayed.tell_target(topic, payload)
 
 
 def answer_control(

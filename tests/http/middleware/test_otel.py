@@ -18,10 +18,12 @@ from opentelemetry.trace import SpanKind, StatusCode
 
 import greenrelay as gr
 from greenrelay.http.state import state_of
-from greenrelay.web import GreenRelay, otel, relay, traced, websocket_relay
-from tests.probe import assert_receive
+from greenrelay.transport.ledger import CONTEXT
+from greenrelay.web import GreenRelay, otel, relay, stream, traced, websocket_relay
+from tests.probe import assert_receive, wait_for
 from tests.relaying import Bench, relaying
 from tests.serving import connected, http, serving
+from tests.streaming import EventClient
 
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 PARENT = f"00-{TRACE}-00f067aa0ba902b7-01"
@@ -57,10 +59,10 @@ def traced_app(name: str) -> Flask:
             "meta": {"server": "gateway"},
             "prefix": "/t",
             "middleware": ["otel"],
-            "post_middleware": ["websocket_relay"],
+            "post_middleware": ["websocket_relay", "sse_relay"],
         },
     ]
-    for name, path in {**endpoints, "chat": "/chat"}.items():
+    for name, path in {**endpoints, "chat": "/chat", "events": "/events"}.items():
         meta, func = {"router": "traced"}, f"{__name__}:{name}"
         entry = {"name": name, "kind": "http.endpoint", "meta": meta, "path": path, "func": func}
         config.append(entry)
@@ -89,8 +91,21 @@ def room() -> None:
             if message.topic == "ws.join":
                 gr.join("room", payload["client_pid"])
                 gr.send(payload["client_pid"], "ws.send", "joined")
+            elif message.topic == "sse.join":
+                gr.send(payload["client_pid"], "sse.message", "joined")
             elif message.topic == "ws.message":
-                gr.send(speaker, "say", payload["data"])
+                take(payload["client_pid"], payload["data"], speaker)
+
+
+def take(client_pid: gr.Pid, said: str, speaker: gr.Pid) -> None:
+    """Do what a client asks for, or hand on what it says."""
+    if said == "move":
+        gr.send(client_pid, "ws.control", {"target_pid": gr.spawn(room)})
+    elif said == "busy":
+        unread = gr.inbox()
+        wait_for(lambda: len(unread))
+    else:
+        gr.send(speaker, "say", said)
 
 
 def speak() -> None:
@@ -101,6 +116,10 @@ def speak() -> None:
 
 def chat() -> Any:
     return relay(gr.spawn(room))
+
+
+def events() -> Any:
+    return stream(gr.spawn(room))
 
 
 def test_a_request_is_a_span_of_the_clients_trace(spans: InMemorySpanExporter) -> None:
@@ -214,6 +233,104 @@ def test_the_join_is_in_the_trace_of_the_upgrade(spans: InMemorySpanExporter) ->
         assert context is not None
         assert parent.span_id == context.span_id
         assert f"{context.trace_id:032x}" == TRACE
+
+
+def test_the_leave_is_in_the_trace_of_the_upgrade(spans: InMemorySpanExporter) -> None:
+    with (
+        serving(traced_app("leave")) as address,
+        connected(address, "/t/chat", headers={"traceparent": PARENT}) as client,
+    ):
+        assert client.recv() == "joined"
+        client.close()
+        wait_for(lambda: "ws.leave process" in by_name(spans))
+
+    assert_chain(by_name(spans), "GET /t/chat", "ws.leave send", "ws.leave process")
+
+
+def test_both_targets_of_a_transfer_are_told_in_the_trace_of_the_upgrade(
+    spans: InMemorySpanExporter,
+) -> None:
+    with (
+        serving(traced_app("transfer")) as address,
+        connected(address, "/t/chat", headers={"traceparent": PARENT}) as client,
+    ):
+        assert client.recv() == "joined"
+        spans.clear()
+        client.send("move")
+        # From the new room.
+        assert client.recv() == "joined"
+
+    chain = ("ws.message send", "ws.message process")
+    assert_chain(by_name(spans), *chain)
+    found = by_name(spans)
+    for name in ("ws.leave process", "ws.join process"):
+        assert_chain(found, name.replace("process", "send"), name)
+
+
+def test_a_stream_is_left_in_the_trace_of_its_request(spans: InMemorySpanExporter) -> None:
+    with serving(traced_app("stream")) as address:
+        client = EventClient(address, "/t/events", headers={"traceparent": PARENT})
+        assert client.event().data == "joined"
+        client.drop()
+        wait_for(lambda: "sse.leave process" in by_name(spans))
+
+    assert_chain(by_name(spans), "GET /t/events", "sse.leave send", "sse.leave process")
+
+
+def test_the_wait_in_an_inbox_lies_between_two_spans(spans: InMemorySpanExporter) -> None:
+    with (
+        serving(traced_app("wait")) as address,
+        connected(address, "/t/chat", headers={"traceparent": PARENT}) as client,
+    ):
+        assert client.recv() == "joined"
+        client.send("busy")
+        client.send("tea")
+        assert client.recv() == "tea"
+        found = spans.get_finished_spans()
+
+    sent = [span for span in found if span.name == "ws.message send"]
+    handled = [span for span in found if span.name == "ws.message process"]
+    busy, waited = sorted(handled, key=lambda span: span.start_time or 0)
+    # The room got to the second one when it had done with the first, long after it was sent.
+    assert (sent[1].end_time or 0) <= (busy.end_time or 0) <= (waited.start_time or 0)
+    assert parent_of(waited) == id_of(sent[1])
+
+
+def test_a_request_carries_what_is_in_its_environ_when_it_becomes_a_process(
+    node: gr.Node,
+) -> None:
+    app = Flask("around")
+    GreenRelay(app, node=node)
+    app.get("/")(lambda: str(gr.context()["tenant"]))
+    inner = app.wsgi_app
+
+    def around(environ: Any, start_response: Any) -> Any:
+        environ[CONTEXT] = {"tenant": "blue"}
+        return inner(environ, start_response)
+
+    app.wsgi_app = around  # type: ignore[method-assign]
+
+    with serving(app) as address:
+        assert http(address, "/")[2] == "blue"
+
+
+def assert_chain(found: dict[str, ReadableSpan], *names: str) -> None:
+    """Each is the child of the one before, all in the client's trace."""
+    for outer, inner in pairwise(names):
+        assert parent_of(found[inner]) == id_of(found[outer])
+    context = found[names[0]].context
+    assert context is not None
+    assert f"{context.trace_id:032x}" == TRACE
+
+
+def parent_of(span: ReadableSpan) -> int:
+    assert span.parent is not None
+    return span.parent.span_id
+
+
+def id_of(span: ReadableSpan) -> int:
+    assert span.context is not None
+    return int(span.context.span_id)
 
 
 def test_what_is_not_sampled_makes_no_spans_and_still_arrives(spans: InMemorySpanExporter) -> None:

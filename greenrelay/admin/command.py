@@ -19,18 +19,24 @@ from flask import Flask
 from greenrelay.admin.facts import has_proxy_fix, own_facts
 from greenrelay.boot import APPLIED, Applied
 from greenrelay.dashboard import sockets as socket_list
+from greenrelay.dashboard.cluster import cluster_of
+from greenrelay.dashboard.observer import summaries
+from greenrelay.dashboard.provenance import provenance
+from greenrelay.dashboard.reports import Report, reports
 from greenrelay.dashboard.scope import relayed_of
-from greenrelay.dashboard.watching import watch
+from greenrelay.dashboard.watching import watch, watch_user
 from greenrelay.errors import GreenRelayError
 from greenrelay.http.state import AppState, state_of
 from greenrelay.reload.apply import reload, reload_apps
 from greenrelay.runtime.info import ProcessInfo, describe
 from greenrelay.runtime.node import Node
 from greenrelay.runtime.process import Process
+from greenrelay.runtime.relations import info as ask_info
 from greenrelay.transport.connection import Connection
 from greenrelay.transport.stream import Stream
 
 KILL_REASON = "killed"
+_GONE = "there is no such process (any more)"
 
 
 class CommandError(Exception):
@@ -89,9 +95,14 @@ def ps(program: Program, arguments: Arguments) -> Iterator[object]:
 
 
 def info(program: Program, arguments: Arguments) -> object:
-    """Return what is to be seen of one process, with its stack."""
+    """Return what is to be seen of one process, with its stack; its own node is asked."""
     process = _process(program, arguments)
-    return _plain(describe(process, stack=True))
+    if not process.is_remote:
+        return _plain(describe(process, stack=True))
+    found = program.node.run(ask_info, process.pid, stack=True)
+    if found is None:
+        raise CommandError(f"{process.pid}: {_GONE}")
+    return _plain(found)
 
 
 def sockets(program: Program, arguments: Arguments) -> Iterator[object]:
@@ -115,9 +126,30 @@ def closes(program: Program, arguments: Arguments) -> Iterator[object]:
         yield socket_list.closed_row(each)
 
 
+def reported(program: Program, arguments: Arguments) -> Iterator[object]:
+    """Yield the last warnings and errors, of the ``kind`` "hub" only, or all."""
+    for each in reports():
+        if arguments.get("kind") in (None, "", each.kind):
+            yield {name: getattr(each, name) for name in Report.__dataclass_fields__}
+
+
+def settings(program: Program, arguments: Arguments) -> Iterator[object]:
+    """Yield every setting in force, with where it comes from; secrets are masked."""
+    for app in program.apps:
+        applied = app.extensions.get(APPLIED)
+        if isinstance(applied, Applied):
+            yield from provenance(applied.configuration)
+
+
 def tail(program: Program, arguments: Arguments) -> Iterator[object]:
-    """Yield what goes over a socket, or over all relayed to a process, until it is over."""
-    yield from watch(_process(program, arguments))
+    """Yield what goes over a socket, all relayed to a process, or all of a user, until it ends."""
+    if arguments.get("user"):
+        yield from watch_user(program.node, _text(arguments, "user"))
+        return
+    process = _process(program, arguments)
+    if process.is_remote:
+        raise CommandError(f"{process.pid}: ask a program of node {process.pid.node} for that")
+    yield from watch(process)
 
 
 def send(program: Program, arguments: Arguments) -> object:
@@ -148,6 +180,14 @@ def drain(program: Program, arguments: Arguments) -> object:
     return {"closed": found}
 
 
+def nodes(program: Program, arguments: Arguments) -> object:
+    """Return the nodes of the cluster, and what those with a dashboard tell of themselves."""
+    told: list[dict[str, Any]] = []
+    if program.node.cluster is not None:
+        told = program.node.run(summaries, program.node)
+    return cluster_of(program.node, {each["node"]: each for each in told})
+
+
 def reload_files(program: Program, arguments: Arguments) -> object:
     """Read the configuration again."""
     apps = program.apps
@@ -162,10 +202,13 @@ COMMANDS: Mapping[str, Command] = {
     "info": info,
     "sockets": sockets,
     "closes": closes,
+    "reports": reported,
+    "settings": settings,
     "tail": tail,
     "send": send,
     "kill": kill,
     "drain": drain,
+    "cluster": nodes,
     "reload": reload_files,
 }
 
@@ -188,7 +231,7 @@ def _process(program: Program, arguments: Arguments) -> Process:
     dest = _text(arguments, "dest")
     process = program.node.find(dest)
     if process is None:
-        raise CommandError(f"{dest}: there is no such process (any more)")
+        raise CommandError(f"{dest}: {_GONE}")
     return process
 
 

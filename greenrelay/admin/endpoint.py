@@ -23,6 +23,7 @@ from greenrelay.admin.client import is_alive
 from greenrelay.admin.command import CommandError, Program, carry_out
 from greenrelay.admin.place import socket_path
 from greenrelay.admin.wire import decode, encode, read_line
+from greenrelay.dashboard.reports import follow_reports
 
 log = logging.getLogger("greenrelay.admin")
 
@@ -43,6 +44,7 @@ class Endpoint:
 
     def start(self) -> None:
         """Listen; without a place for the socket, say so and do without."""
+        follow_reports()
         listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
             self._path = _bind(listener)

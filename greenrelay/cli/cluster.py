@@ -1,4 +1,4 @@
-"""``greenrelay cluster``: an engine for development, and a look at the one that is configured.
+"""``greenrelay cluster``: an engine for development, and a look at engine and nodes.
 
 Source: Cluster, "The engine".
 """
@@ -8,18 +8,24 @@ from __future__ import annotations
 import secrets
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import click
 import gevent
 from gevent.event import Event as Flag
 
-from greenrelay.cli.files import fail, read_or_fail, takes_files
+from greenrelay.admin.client import Endpoint
+from greenrelay.cli.files import fail, read_or_fail, table, takes_files
+from greenrelay.cli.remote import asks_a_program, show
 from greenrelay.cluster.engine import Engine, Member
 from greenrelay.cluster.engines import engine_at
 from greenrelay.cluster.server import DevelopmentServer
 from greenrelay.errors import EngineError
 
+HEAD = (
+    *("NODE", "STATE", "PROCESSES", "SOCKETS", "GROUPS", "NAMES", "FRAMES"),
+    *("PROGRAM", "INCARNATION"),
+)
 # The others are heard of by their heartbeats.
 LISTENING = 1.5
 
@@ -45,7 +51,7 @@ class _Deaf:
 
 @click.group()
 def cluster() -> None:
-    """Run an engine for development, or look at the one that a configuration names."""
+    """Run an engine for development, look at the one of a configuration, or at the nodes."""
 
 
 @cluster.command()
@@ -93,6 +99,34 @@ def check(files: Sequence[str], settings: Sequence[str]) -> None:
     for each in nodes:
         click.echo(f"node   {each.node}")
     click.echo(f"{len(nodes)} nodes of {found[0].app!r} are there")
+
+
+@cluster.command()
+@asks_a_program
+def nodes(program: Endpoint, as_json: bool) -> None:
+    """List the nodes that a running program sees, with the names of the cluster.
+
+    What runs on another node is told by its dashboard, if it has one.
+    """
+    found = program.ask("cluster")
+    if as_json:
+        show(found)
+        return
+    click.echo(table([HEAD, *map(_row, found["nodes"])]))
+    if found["is_alone"]:
+        click.echo("\nthere is one node: no engine connects it with others")
+        return
+    if found["names"]:
+        rows = [(each["name"], each["pid"]) for each in found["names"]]
+        click.echo("\n" + table([("NAME", "PID"), *rows]))
+    if not found["is_reachable"]:
+        fail("the engine cannot be reached: after 3 s the other nodes count as gone", 1)
+
+
+def _row(each: Mapping[str, object]) -> tuple[str, ...]:
+    names = ("node", "state", "processes", "sockets", "group_count", "name_count", "frames")
+    cells = [str(each.get(name, "-")) for name in (*names, "worker", "incarnation")]
+    return (f"{cells[0]}{' (asked)' if each.get('is_here') else ''}", *cells[1:])
 
 
 def _claim(engine: Engine, name: str, owner: str) -> None:

@@ -7,10 +7,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from itertools import groupby
 
 import click
 
-from greenrelay.cli.files import read_or_fail, reads_files, table
+from greenrelay.admin.client import Endpoint
+from greenrelay.cli.files import fail, read_or_fail, reads_files, table
+from greenrelay.cli.remote import explained, show, the_one, with_pid
 from greenrelay.config.effective import Setting
 from greenrelay.config.effective import settings as settings_of
 from greenrelay.config.entries import Entry
@@ -18,13 +21,23 @@ from greenrelay.http.registry import middleware_specs
 
 
 @click.command()
+@click.option("--running", is_flag=True, help="Those in force in the program that runs.")
 @reads_files
-def config(files: Sequence[str], settings: Sequence[str], as_json: bool) -> None:
+@with_pid
+def config(
+    files: Sequence[str], settings: Sequence[str], as_json: bool, running: bool, pid: int | None
+) -> None:
     """Show the values of FILEs (config.yaml) that are in force, and where each comes from.
 
     That is a line of a file, the environment, --set or the default. Secrets are masked. Exit
     status: 0, or 2 with every problem of the configuration.
     """
+    if running or pid is not None:
+        if files or settings:
+            fail("--running: a program has read its files already; none can be given")
+        with explained():
+            _show_running(the_one(pid), as_json=as_json)
+        return
     configuration = read_or_fail(files, settings)
     specs = middleware_specs([])
     found = [(entry, settings_of(entry, specs)) for entry in configuration.all]
@@ -32,6 +45,18 @@ def config(files: Sequence[str], settings: Sequence[str], as_json: bool) -> None
         click.echo(json.dumps([_facts(*each) for each in found], indent=2, ensure_ascii=False))
     else:
         click.echo("\n\n".join(_block(*each) for each in found) or "there are no entries")
+
+
+def _show_running(program: Endpoint, *, as_json: bool) -> None:
+    rows = list(program.parts("settings"))
+    if as_json:
+        show(rows)
+        return
+    blocks: list[str] = []
+    for (entry, kind), found in groupby(rows, key=lambda row: (row["entry"], row["kind"])):
+        lines = [(f"  {each['name']}", _text(each["value"]), each["origin"]) for each in found]
+        blocks.append(f"{entry}  {kind}\n{table(lines)}")
+    click.echo("\n\n".join(blocks) or "there are no entries")
 
 
 def _facts(entry: Entry, found: Sequence[Setting]) -> dict[str, object]:

@@ -23,6 +23,7 @@ from greenrelay.cli.kill import kill  # noqa: E402
 from greenrelay.cli.new import new  # noqa: E402
 from greenrelay.cli.ps import ps  # noqa: E402
 from greenrelay.cli.reload import reload  # noqa: E402
+from greenrelay.cli.reports import reports  # noqa: E402
 from greenrelay.cli.routes import routes  # noqa: E402
 from greenrelay.cli.run import run  # noqa: E402
 from greenrelay.cli.schema import schema  # noqa: E402
@@ -51,6 +52,7 @@ COMMANDS = (
     new,
     ps,
     reload,
+    reports,
     routes,
     run,
     schema,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+from importlib.metadata import version
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -17,6 +18,7 @@ import click
 from greenrelay.cli.files import fail
 
 PLACEHOLDER = "PROJECT"
+VERSION = "GREENRELAY-VERSION"
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
 
 
@@ -35,7 +37,8 @@ def new(name: str) -> None:
     for path, text in _contents(files("greenrelay.cli") / "project", Path()):
         target = folder / path
         target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_text(text.replace(PLACEHOLDER, folder.name), encoding="utf-8")
+        text = text.replace(PLACEHOLDER, folder.name).replace(VERSION, version("greenrelay"))
+        target.write_text(text, encoding="utf-8")
     click.echo(f"{folder}: made\n\n  cd {os.fspath(folder)}\n  make run\n  make test")
 
 

@@ -5,28 +5,58 @@ Source: Operations, "Command line".
 
 from __future__ import annotations
 
-import contextlib
 import json
+import signal
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import click
+import gevent
 
 from greenrelay.admin.client import Endpoint
+from greenrelay.cli.files import fail
 from greenrelay.cli.remote import asks_a_program
 
 
 @click.command()
-@click.argument("process", metavar="PID")
+@click.argument("process", metavar="PID", required=False)
+@click.option("--user", metavar="TEXT", help="All sockets of users whose name has TEXT in it.")
 @asks_a_program
-def tail(program: Endpoint, as_json: bool, process: str) -> None:
-    """Show what goes over a socket, or over all relayed to a process, until Ctrl-C or its end.
+def tail(program: Endpoint, as_json: bool, process: str | None, user: str | None) -> None:
+    """Show the messages of a socket or a process as they come, until Ctrl-C or its end.
 
-    PID is a PID or a name. A long message is cut; with --json each is a line.
+    PID is a PID or a name. Of a socket that is what goes over it; of a process what it gets and
+    sends, and what goes over all sockets that are relayed to it. A long message is cut; with
+    --json each is a line.
     """
-    with contextlib.suppress(KeyboardInterrupt):
-        for each in program.parts("tail", {"dest": process}):
+    if (process is None) == (user is None):
+        fail("one of PID and --user must be given")
+    with _until_interrupted():
+        for each in program.parts("tail", {"dest": process, "user": user}):
             click.echo(json.dumps(each, ensure_ascii=False) if as_json else _line(each))
+
+
+class _Interrupted(BaseException):
+    """Ctrl-C."""
+
+
+@contextmanager
+def _until_interrupted() -> Iterator[None]:
+    """Run a block that waits, until Ctrl-C: a KeyboardInterrupt could come where it is lost."""
+    waiting, loop = gevent.getcurrent(), gevent.get_hub().loop
+
+    def interrupt() -> None:
+        loop.run_callback(waiting.throw, _Interrupted)
+
+    watcher = gevent.signal_handler(signal.SIGINT, interrupt)
+    try:
+        yield
+    except _Interrupted:
+        pass
+    finally:
+        watcher.cancel()
 
 
 def _line(each: dict[str, Any]) -> str:
@@ -34,6 +64,10 @@ def _line(each: dict[str, Any]) -> str:
     if "missed" in each:
         return f"{at} {each['pid']} {each['missed']} messages went by too fast"
     way = "->" if each["direction"] == "in" else "<-"
+    if "size" in each:
+        about = f"{each['size']} B"
+    else:
+        about = f"{'from' if way == '->' else 'to'} {each['peer'] or 'nobody'}"
     # What a client sends must not move the cursor of whoever looks at it.
     text = "".join(letter if letter.isprintable() else "·" for letter in each["text"])
-    return f"{at} {each['pid']} {way} {each['topic']} {each['size']} B  {text}"
+    return f"{at} {each['pid']} {way} {each['topic']} {about}  {text}"

@@ -22,20 +22,28 @@ from greenrelay.cli.remote import NOBODY, age, programs, show, with_json, with_p
 from greenrelay.durations import parse_duration
 
 Info = dict[str, Any]
-HEAD = ("PID", "ENTRY", "STATE", "AGE", "INBOX", "IN/S", "OUT/S", "DROPPED")
+HEAD = ("PID", "ENTRY", "STATE", "AGE", "INBOX", "GROWS/S", "IN/S", "OUT/S", "DROPPED")
+SORTS = {
+    "inbox": lambda each: (-each["depth"], -each["in_rate"] - each["out_rate"]),
+    "growth": lambda each: (-each["growth"], -each["depth"]),
+    "in": lambda each: -each["in_rate"],
+    "out": lambda each: -each["out_rate"],
+}
+_NOTHING: Info = {"depth": 0, "messages_in": 0, "messages_out": 0}
 _CLEAR = "\x1b[H\x1b[J"
 
 
 @click.command()
 @click.option("--every", default="2s", metavar="DURATION", help="How often; 2s unless given.")
 @click.option("--count", type=int, metavar="N", help="Stop after N pictures.")
+@click.option("--sort", type=click.Choice(list(SORTS)), default="inbox", show_default=True)
 @with_pid
 @with_json
-def top(every: str, count: int | None, pid: int | None, as_json: bool) -> None:
+def top(every: str, count: int | None, sort: str, pid: int | None, as_json: bool) -> None:
     """Show the busiest processes of the programs that run, until Ctrl-C.
 
-    Sorted by inbox, then by messages in a second. Into a file or a pipe it writes one picture
-    below the other; with --json each is a line.
+    What grows, and what comes and goes in a second, is told from the second picture on. Into a
+    file or a pipe it writes one picture below the other; with --json each is a line.
     """
     try:
         seconds = parse_duration(every)
@@ -51,8 +59,8 @@ def top(every: str, count: int | None, pid: int | None, as_json: bool) -> None:
     while not told.is_set():
         started = time.monotonic()
         found = _ask(pid)
-        rows = [_with_rates(each, before.get(each["pid"]), started - since) for each in found]
-        rows.sort(key=lambda each: (-each["depth"], -each["in_rate"] - each["out_rate"]))
+        rows = [_with_rates(each, before, started - since) for each in found]
+        rows.sort(key=SORTS[sort])
         _draw(rows, as_json=as_json)
         before, since = {each["pid"]: each for each in found}, started
         pictures += 1
@@ -77,10 +85,12 @@ def _processes(program: Endpoint) -> list[Info]:
         return []
 
 
-def _with_rates(each: Info, before: Info | None, seconds: float) -> Info:
-    was = before or each
+def _with_rates(each: Info, before: Mapping[str, Info], seconds: float) -> Info:
+    # One that has come since the last picture had nothing then; of the first nothing is known.
+    was = before.get(each["pid"], _NOTHING if before else each)
     return {
         **each,
+        "growth": (each["depth"] - was["depth"]) / seconds,
         "in_rate": (each["messages_in"] - was["messages_in"]) / seconds,
         "out_rate": (each["messages_out"] - was["messages_out"]) / seconds,
     }
@@ -108,6 +118,7 @@ def _row(each: Info) -> tuple[str, ...]:
         each["state"],
         age(each["age"]),
         f"{each['depth']}/{each['high_water']}",
+        f"{each['growth']:+.0f}" if each["growth"] else "-",
         f"{each['in_rate']:.0f}",
         f"{each['out_rate']:.0f}",
         str(each["dropped"]),

@@ -57,6 +57,10 @@ class Asked:
         first = self.number("offset", 0, 0, 10_000_000)
         return first, first + self.number("limit", 50, 1, MAX_ROWS)
 
+    def values(self) -> dict[str, object]:
+        """Return all of them, for whoever looks at them next."""
+        return {str(name): value for name, value in self._values.items()}
+
     def value(self, name: str) -> object:
         """Return whatever it is."""
         return self._values.get(name)

@@ -18,20 +18,26 @@ from time import time
 from typing import Any
 
 from greenrelay.core.message import Message
+from greenrelay.core.pid import Pid
 from greenrelay.dashboard.actions import ACTIONS
 from greenrelay.dashboard.asked import Asked, BadQuestion
-from greenrelay.dashboard.overview import Lag
-from greenrelay.dashboard.processes import Depths, Found
+from greenrelay.dashboard.cluster import cluster_of
+from greenrelay.dashboard.observer import (
+    OBSERVED,
+    ask_abroad,
+    ask_for_summaries,
+    observers,
+    process_abroad,
+)
 from greenrelay.dashboard.questions import question
-from greenrelay.dashboard.scope import Relayed, Scope
+from greenrelay.dashboard.reader import Reader
+from greenrelay.dashboard.scope import Scope
 from greenrelay.dashboard.session import is_password
-from greenrelay.dashboard.walk import Kept
 from greenrelay.errors import GreenRelayError
 from greenrelay.runtime.grouping import join
 from greenrelay.runtime.messaging import pid, send, send_after
 from greenrelay.runtime.node import Node
 from greenrelay.runtime.server import RelayTarget, stop
-from greenrelay.transport.tap import Tail, look, look_away
 
 log = logging.getLogger("greenrelay.dashboard")
 
@@ -48,20 +54,15 @@ class Desk(RelayTarget):
         self.scope = scope
         self.pid = pid()
         self.client: str | None = None
-        self.lag = Lag(scope.node)
-        self.depths = Depths()
-        self.totals: Kept[dict[str, Any]] = Kept()
-        self.sockets: Kept[list[str]] = Kept()
-        self.processes: Kept[Found] = Kept()
-        self._tails: dict[str, tuple[Relayed, Tail]] = {}
+        self.reader = Reader(scope)
+        # What other nodes have told of themselves, as far as they have.
+        self._told: dict[str, dict[str, Any]] = {}
         join(_group(scope.token))
         send_after(PATIENCE, self.pid, "dashboard.nobody")
 
     def terminate(self, reason: str) -> None:
         """Look at nothing any more."""
-        self.lag.stop()
-        for each in tuple(self._tails):
-            self.look_away(each)
+        self.reader.close()
 
     # the relay's topics
 
@@ -70,7 +71,7 @@ class Desk(RelayTarget):
         client = self.client = str(payload["client_pid"])
         scope = self.scope
         log.info("%s: %s opened the dashboard as %s", client, scope.who or "-", scope.role)
-        self.lag.start()
+        self.reader.lag.start()
         if scope.ends_at is not None:
             send_after(max(0.0, scope.ends_at - time()), self.pid, "dashboard.over")
         self._tell({"hello": {"role": scope.role, "node": scope.node.id, "you": client}})
@@ -104,32 +105,9 @@ class Desk(RelayTarget):
             return stop()
         elif message.topic in ("ws.control.failed", "sse.control.failed"):
             self._tell({"notice": "The transfer failed: the target is gone."})
+        elif message.topic == OBSERVED and isinstance(message.payload, dict) and message.sender:
+            self._told[message.sender.node] = message.payload
         return None
-
-    # tails
-
-    def look(self, relayed: Relayed) -> None:
-        """Begin to look at the traffic of a socket; that of dashboards would never end."""
-        if relayed.pid not in self._tails and not is_of_dashboard(relayed):
-            self._tails[relayed.pid] = relayed, look(relayed)
-
-    def look_away(self, client: str) -> None:
-        """Look at it no more."""
-        found = self._tails.pop(client, None)
-        if found is not None:
-            look_away(*found)
-
-    def traffic(self, client: str) -> dict[str, Any]:
-        """Return what went over a socket since the last time."""
-        found = self._tails.get(client)
-        if found is None:
-            return {"seen": [], "missed": 0}
-        seen, missed = found[1].take()
-        names = ("at", "direction", "topic", "is_text", "text", "size")
-        return {
-            "seen": [{name: getattr(each, name) for name in names} for each in seen],
-            "missed": missed,
-        }
 
     # answers
 
@@ -137,7 +115,17 @@ class Desk(RelayTarget):
         asked = Asked(message.get("with") or {})
         if "do" in message:
             return self._carry_out(message.get("do"), message.get("token"), asked)
-        return question(message.get("ask"))(self, asked)
+        name, node = message.get("ask"), self.scope.node
+        if name == "cluster":
+            if node.cluster is not None:
+                ask_for_summaries(observers(node).values())
+            return cluster_of(node, self._told)
+        where = asked.text("node", "") or _node_of(asked)
+        if where in ("", node.id):
+            return question(name)(self.reader, asked)
+        if name == "process":
+            return process_abroad(node, where, asked)
+        return ask_abroad(node, where, name, asked.values())
 
     def _carry_out(self, name: object, token: object, asked: Asked) -> object:
         scope = self.scope
@@ -157,10 +145,10 @@ class Desk(RelayTarget):
             send(self.client, "ws.send", {"type": "json", "data": value})
 
 
-def is_of_dashboard(relayed: Relayed) -> bool:
-    """Whether a socket is that of a dashboard's page."""
-    metadata = relayed.session.metadata
-    return bool(metadata) and "dashboard" in metadata and "/socket" in relayed.session.path
+def _node_of(asked: Asked) -> str:
+    """Return the node of the PID that is asked about; "" where none is."""
+    pid = asked.text("pid", "")
+    return Pid.parse(pid).node if pid[:1] == "{" else ""
 
 
 def close_desks(node: Node, token: str) -> None:

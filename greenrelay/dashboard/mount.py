@@ -16,11 +16,13 @@ from flask import Flask, current_app, request
 from werkzeug.utils import redirect
 from werkzeug.wrappers import Response
 
+from greenrelay.config.dashboard import READONLY
 from greenrelay.config.entries import HttpDashboard
 from greenrelay.config.resolve import Configuration
 from greenrelay.dashboard.attempts import WINDOW, Attempts
 from greenrelay.dashboard.desk import Desk, close_desks
 from greenrelay.dashboard.guard import why_not_local
+from greenrelay.dashboard.observer import observe
 from greenrelay.dashboard.page import answer_asset, answer_page, answer_text
 from greenrelay.dashboard.reports import follow_reports
 from greenrelay.dashboard.scope import Scope
@@ -28,7 +30,7 @@ from greenrelay.dashboard.session import SECONDS, Sessions, is_password, key_of
 from greenrelay.http.actor import authority, current_actor
 from greenrelay.http.middleware.websocket_relay import RelayOptions, relay_middleware
 from greenrelay.http.relay_response import relay
-from greenrelay.http.state import state_of
+from greenrelay.http.state import EXTENSION, AppState, state_of
 from greenrelay.relay.origin import parse_origins
 from greenrelay.runtime.messaging import spawn
 
@@ -49,6 +51,7 @@ def mount_dashboard(app: Flask, entry: HttpDashboard, in_force: InForce) -> None
     """Serve the dashboard of ``entry``; ``in_force`` returns the configuration of an app."""
     follow_reports()
     door = Door(entry, in_force, Sessions(key_of(entry.id, entry.password, app.secret_key)))
+    _tell_other_nodes(app, in_force)
     relayed = relay_middleware(_OPTIONS)(door.socket)
     rules: list[tuple[str, str, str, Callable[..., Response]]] = [
         ("page", "GET", "/", door.page),
@@ -65,6 +68,14 @@ def mount_dashboard(app: Flask, entry: HttpDashboard, in_force: InForce) -> None
             methods=[method],
             provide_automatic_options=False,
         )
+
+
+def _tell_other_nodes(app: Flask, in_force: InForce) -> None:
+    state = app.extensions.get(EXTENSION)
+    # What a reload mounts on has no state: then other nodes hear of it after the next start.
+    if isinstance(state, AppState):
+        told = Scope(state.node, partial(in_force, app), READONLY, "", who="other nodes")
+        state.starters.append(partial(observe, told))
 
 
 @dataclass(slots=True)

@@ -15,7 +15,7 @@ from greenrelay.core.pid import Pid
 from greenrelay.dashboard.shown import short, short_map
 from greenrelay.dashboard.walk import strides
 from greenrelay.runtime.function_process import FunctionProcess
-from greenrelay.runtime.info import describe
+from greenrelay.runtime.info import ProcessInfo, describe
 from greenrelay.runtime.node import Node
 from greenrelay.runtime.process import Process
 from greenrelay.runtime.task import STATE_NAMES
@@ -153,18 +153,22 @@ def row(process: Process, level: int, growth: Mapping[str, float]) -> Row:
 
 def details(process: Process) -> Row:
     """Return all that is to be seen of one, its stack and its first unread messages too."""
-    found = describe(process, stack=True)
+    shown = details_of(process.node, describe(process, stack=True))
+    shown["context"] = short_map(process.context)
+    shown["unread"] = _unread(process)
+    return shown
+
+
+def details_of(node: Node, found: ProcessInfo) -> Row:
+    """Return what is to be seen of one by what ``info`` says of it, also on another node."""
     shown: Row = {name: getattr(found, name) for name in type(found).__dataclass_fields__}
-    node = process.node
     shown["links"] = [_related(node, each) for each in found.links]
     shown["monitors"] = [_related(node, each) for each in found.monitors[:200]]
     shown["monitored_by"] = [_related(node, each) for each in found.monitored_by[:200]]
     shown["monitored_by_count"] = len(found.monitored_by)
     shown["child"] = None if found.child is None else _child(found.child)
     shown["children"] = [_child(each) for each in found.children]
-    shown["context"] = short_map(process.context)
-    shown["unread"] = _unread(process)
-    return shown
+    return {**shown, "context": {}, "unread": []}
 
 
 def _related(node: Node, pid: Pid) -> Row:
@@ -206,11 +210,6 @@ def groups(node: Node) -> list[Row]:
     """Return the groups with how many members they have."""
     names = islice(node.groups.names(), 5000)
     return [{"name": name, "count": len(node.groups.members(name))} for name in strides(names)]
-
-
-def members(node: Node, group: str) -> list[Pid]:
-    """Return the members of a group."""
-    return list(node.groups.members(group))
 
 
 def names(node: Node) -> list[Row]:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
 
 from tests.cli.commands import greenrelay
-from tests.program import Program
+from tests.program import BIN, Program
 from tests.servers.running import ROOT
 from tests.serving import connected, http
 
@@ -57,11 +59,38 @@ def test_its_configuration_has_nothing_wrong(project: Path) -> None:
     assert done.status == 0, done.err
 
 
+def test_its_dockerfile_has_no_fault_that_a_linter_knows(project: Path) -> None:
+    hadolint = BIN / "hadolint"
+    assert hadolint.exists(), "there is no hadolint: it comes with the extra `dev`"
+
+    done = subprocess.run(
+        [hadolint, "--no-color", "--failure-threshold", "style", project / "Dockerfile"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+    assert (done.returncode, done.stdout) == (0, "")
+
+
+def test_its_image_stops_like_a_worker_and_is_not_root(project: Path) -> None:
+    lines = (project / "Dockerfile").read_text().replace("\\\n", "").splitlines()
+    found = dict(line.split(maxsplit=1) for line in lines if line[:1].isupper())
+
+    # A shell in between would keep SIGTERM to itself.
+    assert json.loads(found["CMD"])[0] == "gunicorn"
+    assert found["USER"].isdecimal()
+    assert f"greenrelay[gunicorn]=={version('greenrelay')}" in found["RUN"]
+    assert "urlopen('http://127.0.0.1:8080/'" in json.loads(found["HEALTHCHECK"].split("CMD")[1])[2]
+    assert found["ENV"].startswith("ADDR=0.0.0.0:8080")
+
+
 def test_nothing_of_its_name_is_a_placeholder(project: Path) -> None:
     made = [path for path in project.rglob("*") if path.is_file() and ".venv" not in path.parts]
 
     assert made
-    assert not [path for path in made if b"PROJECT" in path.read_bytes()]
+    placeholders = (b"PROJECT", b"GREENRELAY-VERSION")
+    assert not [path for path in made if any(each in path.read_bytes() for each in placeholders)]
 
 
 @pytest.mark.parametrize(

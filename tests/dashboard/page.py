@@ -10,7 +10,7 @@ from typing import Any
 
 from flask import Flask
 
-from greenrelay.process import receive, register, spawn
+from greenrelay.process import Node, receive, register, spawn
 from greenrelay.web import GreenRelay, relay, websocket_relay
 from tests.serving import Refused, WebSocketClient, dial, http, received, serving
 
@@ -36,10 +36,10 @@ def entries(**fields: object) -> list[dict[str, object]]:
     ]
 
 
-def make_app(*more: Mapping[str, object], **fields: object) -> Flask:
+def make_app(*more: Mapping[str, object], node: Node | None = None, **fields: object) -> Flask:
     """Return an app with a dashboard, and a view ``/chat`` that relays to the room ``room``."""
     app = Flask("tests.dashboard")
-    GreenRelay(app, [*entries(**fields), *more])
+    GreenRelay(app, [*entries(**fields), *more], node=node)
 
     @app.get("/chat")
     @websocket_relay()
@@ -134,9 +134,11 @@ def post(
 
 
 @contextmanager
-def dashboard(*more: Mapping[str, object], **fields: object) -> Iterator[tuple[str, Flask]]:
+def dashboard(
+    *more: Mapping[str, object], node: Node | None = None, **fields: object
+) -> Iterator[tuple[str, Flask]]:
     """Serve an app with a dashboard and a room."""
-    app = make_app(*more, **fields)
+    app = make_app(*more, node=node, **fields)
     with serving(app) as address:
         http(address, "/start")
         try:

@@ -17,6 +17,7 @@ from selenium.webdriver.chrome.webdriver import WebDriver
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
+from greenrelay.cluster.server import DevelopmentServer
 from tests.app.tab import Tab
 from tests.browser import chromium
 from tests.dashboard.crowd import crowd
@@ -24,7 +25,10 @@ from tests.dashboard.program import PASSWORD, Dashboard
 from tests.serving import WebSocketClient, connected, http
 
 Open = Callable[..., Tab]
-VIEWS = ("overview", "sockets", "processes", "groups", "services", "closes", "log", "settings")
+VIEWS = (
+    *("overview", "sockets", "processes", "groups", "services"),
+    *("cluster", "closes", "log", "settings"),
+)
 # The rows that a list may have at most, whatever it lists.
 MOST_ROWS = 150
 
@@ -36,10 +40,24 @@ def driver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WebDriver]:
 
 
 @pytest.fixture(scope="module")
-def program() -> Iterator[Dashboard]:
-    program = Dashboard()
+def engine() -> Iterator[str]:
+    with DevelopmentServer() as server:
+        yield server.url
+
+
+@pytest.fixture(scope="module")
+def program(engine: str) -> Iterator[Dashboard]:
+    program = Dashboard(engine=engine)
     yield program
     assert program.stop() == 0
+
+
+@pytest.fixture
+def other_node(engine: str, program: Dashboard) -> Iterator[Dashboard]:
+    """Another node of the same cluster, with a client of its room."""
+    with Dashboard(engine=engine) as other, connected(other.address(), "/chat"):
+        assert isinstance(other, Dashboard)
+        yield other
 
 
 @pytest.fixture
@@ -174,6 +192,55 @@ def test_what_this_user_says(open_page: Open, client: WebSocketClient) -> None:
     tab.wait_for(".traffic .in .said", "hello <b>there</b>")
     tab.wait_for(".traffic .out .said", "hello <b>there</b>")
     assert tab.texts(".traffic .said b") == []
+
+
+def test_what_a_process_without_a_socket_is_sent(open_page: Open, client: WebSocketClient) -> None:
+    tab = open_page("processes?text=room%3Aops&order=oldest")
+    tab.wait(lambda: len(rows(tab)) == 1 and "room:ops" in tab.text(".rows .row"), "the room")
+    tab.run("document.querySelector('.rows .whole').click()")
+    tab.wait_for("main", "Live messages")
+    tab.wait_for("main", "room:ops")
+
+    follow(tab, "Send…")
+    confirm(tab, topic="ops.restart", payload='{"at": "03:00", "token": "hush"}')
+
+    tab.wait_for(".traffic .in .said", "{'at': '03:00', 'token': '***'}")
+    assert tab.text(".traffic .in .way") == "from nobody"
+    follow(tab, "Pause")
+    tab.wait_for("main", "Look again")
+
+
+def test_what_another_node_does(open_page: Open, other_node: Dashboard) -> None:
+    tab = open_page()
+
+    tab.press("[data-view=cluster]")
+    tab.wait_for("h1", "Cluster")
+    tab.wait(lambda: tab.texts("main a[href*='sockets?node=']"), "what the other node tells")
+    assert "connected" in tab.text("main")
+    tab.press_keys("main a[href*='sockets?node=']", Keys.ENTER)
+
+    tab.wait_for("h1", "Sockets of ")
+    tab.wait_for(".rows .c-path", "/chat")
+    tab.run("document.querySelector('.rows .whole').click()")
+    tab.wait_for("main", "The page of its own node shows what goes over it.")
+    assert tab.texts(".buttons button") == ["Kill…"]
+    follow(tab, "room:tea")
+    tab.wait_for("h1", "Process ")
+    tab.wait_for("main", "tests.dashboard.demo_app:Room")
+    tab.wait_for("main", "The page of its own node shows its messages.")
+
+
+@pytest.mark.parametrize("width", [320, 390, 768, 1280, 1920])
+def test_a_cluster_of_two_fits_every_screen(
+    open_page: Open, other_node: Dashboard, width: int
+) -> None:
+    tab = open_page("cluster")
+    tab.wait(lambda: tab.texts("main a[href*='sockets?node=']"), "what the other node tells")
+
+    tab.emulate(width=width, height=844, scheme="light")
+
+    assert tab.run("return document.documentElement.scrollWidth") <= width
+    assert violations(tab) == []
 
 
 def test_a_client_is_sent_a_text_and_thrown_out(open_page: Open, client: WebSocketClient) -> None:

@@ -80,10 +80,24 @@ export function pidLink(pid, { view = "process", name = "" } = {}) {
   return linkTo(address(view, pid), name || shortPid(pid), { class: "mono", title: pid });
 }
 
-// {node.4f1c@app:gateway|12} is gateway|12 to somebody who looks at one node.
+let ownNode = "";
+
+// Says which node the page looks at.
+export function knowNode(node) {
+  ownNode = node;
+}
+
+// {node.4f1c@app:gateway|12} is gateway|12 to somebody who looks at that node, and node.4f1c gateway|12
+// to others.
 export function shortPid(pid) {
-  const match = /@(?:[^:|]*:)?([^|]*\|[^}]*)\}$/.exec(pid);
-  return match ? match[1] : pid;
+  const match = /^\{([^@]*)@(?:[^:|]*:)?([^|]*\|[^}]*)\}$/.exec(pid);
+  if (!match) return pid;
+  return ownNode && match[1] !== ownNode ? `${match[1]} ${match[2]}` : match[2];
+}
+
+// The node of a process.
+export function nodeOf(pid) {
+  return /^\{([^@]*)@/.exec(pid)?.[1] ?? "";
 }
 
 // Makes a list of terms: pairs of a text and a node or text.

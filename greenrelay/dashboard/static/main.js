@@ -4,9 +4,10 @@
 // milliseconds lie between two of them. A page that nobody looks at asks nothing.
 
 import { say } from "./dialog.js";
-import { address, byId, make, setText, shortPid } from "./dom.js";
+import { address, byId, knowNode, make, setText, shortPid } from "./dom.js";
 import { Link } from "./link.js";
 import { closesView } from "./closes.js";
+import { clusterView } from "./cluster.js";
 import { groupView, groupsView } from "./groups.js";
 import { logView } from "./log.js";
 import { overviewView } from "./overview.js";
@@ -25,6 +26,7 @@ const VIEWS = {
   processes: { make: processesView, label: "Processes" },
   groups: { make: groupsView, label: "Groups and names" },
   services: { make: servicesView, label: "Services" },
+  cluster: { make: clusterView, label: "Cluster" },
   closes: { make: closesView, label: "Closes" },
   log: { make: logView, label: "Hub and log" },
   settings: { make: settingsView, label: "Configuration" },
@@ -39,6 +41,7 @@ const page = {
   link,
   mayAct: meta("role") === "full",
   you: "",
+  node: "",
   // Does something and says what was done.
   async act(name, values) {
     try {
@@ -106,6 +109,8 @@ link.addEventListener("state", () => {
 });
 link.addEventListener("hello", ({ detail }) => {
   page.you = detail.you;
+  page.node = detail.node;
+  knowNode(detail.node);
   setText(byId("node"), detail.node);
   byId("node").title = `You are ${shortPid(detail.you)} of node ${detail.node}`;
   poll();

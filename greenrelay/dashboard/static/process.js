@@ -1,23 +1,29 @@
 // One process: what it waits for and where, with whom it is related, and who ends it.
 
 import { askFor } from "./dialog.js";
-import { asking, button, facts, linkTo, make, patch, pidLink, section, shortPid, table } from "./dom.js";
+import { asking, button, facts, linkTo, make, nodeOf, patch, pidLink, section, shortPid, table } from "./dom.js";
 import { count, duration } from "./format.js";
+import { Traffic } from "./traffic.js";
 
 export function processView(page, [pid]) {
   const details = make("div", { class: "columns" });
   const wide = make("div", { class: "stack" });
   const buttons = make("div", { class: "buttons" });
+  const tail = new Traffic("Live messages", "What it gets and sends from now on is shown here.");
   let isShown = false;
 
   async function poll() {
-    const { process } = await page.link.ask("process", { pid });
+    const { process, seen, missed } = await page.link.ask("process", { pid, tail: tail.isOn });
     if (!process) {
       details.replaceChildren();
       buttons.replaceChildren();
+      tail.end();
       patch(wide, [make("p", { class: "notice" }, "This process has ended.")]);
       return;
     }
+    if (nodeOf(pid) !== page.node) tail.cannot("The page of its own node shows its messages.");
+    tail.element.hidden = ["websocket", "stream"].includes(process.entry);
+    tail.add(seen, missed);
     if (!isShown && page.mayAct && pid !== page.you) buttons.replaceChildren(...actionsOf(page, pid));
     isShown = true;
     patch(details, sheets(process));
@@ -26,10 +32,12 @@ export function processView(page, [pid]) {
 
   return {
     title: `Process ${shortPid(pid)}`,
-    element: make("div", { class: "stack" }, details, wide),
+    element: make("div", { class: "stack" }, details, wide, tail.element),
     actions: buttons,
-    every: 2000,
+    every: 1000,
     poll,
+    // As for a socket: nobody is to pay for a tail that nobody sees.
+    close: () => page.link.ask("process", { pid, tail: false }).catch(() => {}),
   };
 }
 

@@ -23,7 +23,7 @@ const COLUMNS = [
 ];
 
 export function processesView(page, _, query) {
-  const wanted = { text: query.get("text") ?? "", order: query.get("order") ?? "tree" };
+  const wanted = { text: query.get("text") ?? "", order: query.get("order") ?? "tree", node: query.get("node") ?? "" };
   const sum = make("p", { class: "muted sum", role: "status" });
   const list = new List({
     label: "Processes",
@@ -38,7 +38,7 @@ export function processesView(page, _, query) {
     },
   });
   const changed = () => {
-    page.remember(asking("processes", { text: wanted.text, order: wanted.order === "tree" ? "" : wanted.order }));
+    page.remember(asking("processes", { node: wanted.node, text: wanted.text, order: wanted.order === "tree" ? "" : wanted.order }));
     list.restart().catch(() => {});
   };
   let timer = null;
@@ -60,7 +60,7 @@ export function processesView(page, _, query) {
       make("div", { class: "field" }, make("label", { for: "process-text" }, "Search"), search),
       make("div", { class: "field" }, make("label", { for: "process-order" }, "Order"), order)));
   return {
-    title: "Processes",
+    title: wanted.node ? `Processes of ${wanted.node}` : "Processes",
     element: make("div", { class: "stack tall" }, filters, sum, list.element),
     every: 2000,
     poll: () => list.refresh(),

@@ -1,15 +1,14 @@
 // One socket: who, whereto, how it does, and what goes over it while one looks.
 
 import { askFor } from "./dialog.js";
-import { asking, button, facts, linkTo, make, patch, pidLink, section, setText, shortPid } from "./dom.js";
-import { bytes, codeText, count, dayAndTime, duration, milliseconds, timeOfDay } from "./format.js";
-
-const KEPT_LINES = 300;
+import { asking, button, facts, linkTo, make, nodeOf, patch, pidLink, section, shortPid } from "./dom.js";
+import { bytes, codeText, count, dayAndTime, duration, milliseconds } from "./format.js";
+import { Traffic } from "./traffic.js";
 
 export function socketView(page, [pid]) {
   const details = make("div", { class: "columns" });
   const buttons = make("div", { class: "buttons" });
-  const tail = new Traffic();
+  const tail = new Traffic("Live traffic", "What goes over it from now on is shown here.");
   const over = make("div", { class: "stack" });
   let shown = null;
 
@@ -22,9 +21,11 @@ export function socketView(page, [pid]) {
       tail.end();
       return;
     }
-    if (shown === null && page.mayAct && pid !== page.you) buttons.replaceChildren(...actionsOf(page, pid, () => shown));
+    const isElsewhere = nodeOf(pid) !== page.node;
+    if (shown === null && page.mayAct && pid !== page.you) buttons.replaceChildren(...actionsOf(page, pid, () => shown).slice(isElsewhere ? -1 : 0));
     shown = socket;
     patch(details, sheets(socket));
+    if (isElsewhere) tail.cannot("The page of its own node shows what goes over it.");
     tail.add(seen, missed);
   }
 
@@ -116,41 +117,4 @@ function actionsOf(page, pid, socket) {
       if (values) await page.act("kill", { pid });
     }, "dangerous"),
   ];
-}
-
-class Traffic {
-  isOn = true;
-  #paused = false;
-
-  constructor() {
-    this.lines = make("ol", { class: "traffic", tabindex: "0", "aria-label": "Messages, the newest first" });
-    this.sum = make("p", { class: "muted", role: "status" }, "What goes over it from now on is shown here.");
-    this.toggle = button("Pause", () => this.#turn());
-    this.element = make("section", { class: "sheet" },
-      make("div", { class: "heading" }, make("h2", {}, "Live traffic"), this.toggle), this.sum, this.lines);
-  }
-
-  #turn() {
-    this.#paused = !this.#paused;
-    this.isOn = !this.#paused;
-    this.toggle.textContent = this.#paused ? "Look again" : "Pause";
-  }
-
-  add(seen, missed) {
-    if (missed) this.lines.prepend(make("li", { class: "muted" }, `${count(missed)} more were not kept`));
-    for (const each of seen) {
-      this.lines.prepend(make("li", { class: each.direction },
-        make("span", { class: "when mono" }, timeOfDay(each.at)),
-        make("span", { class: "way" }, each.direction === "in" ? "from client" : "to client"),
-        make("span", { class: "muted mono" }, `${each.topic}, ${bytes(each.size)}`),
-        make("span", { class: "said mono" }, each.text)));
-    }
-    while (this.lines.children.length > KEPT_LINES) this.lines.lastChild.remove();
-    if (seen.length) setText(this.sum, `Last message at ${timeOfDay(seen.at(-1).at)}`);
-  }
-
-  end() {
-    this.toggle.hidden = true;
-    setText(this.sum, "It is over.");
-  }
 }

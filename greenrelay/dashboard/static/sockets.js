@@ -34,6 +34,7 @@ const COLUMNS = [
 export function socketsView(page, _, query) {
   const wanted = Object.fromEntries(FIELDS.map(({ name }) => [name, query.get(name) ?? ""]));
   wanted.order ||= "oldest";
+  wanted.node = query.get("node") ?? "";
   const sum = make("p", { class: "muted sum", role: "status" });
   const list = new List({
     label: "Sockets",
@@ -53,7 +54,7 @@ export function socketsView(page, _, query) {
     list.restart().catch(() => {});
   });
   return {
-    title: "Sockets",
+    title: wanted.node ? `Sockets of ${wanted.node}` : "Sockets",
     element: make("div", { class: "stack tall" }, filters, sum, list.element),
     every: 2000,
     poll: () => list.refresh(),

@@ -36,7 +36,7 @@ run-cluster: $(VENV)/.cluster
 
 test: $(VENV)/.dev $(VENV)/.compiled
 	@$(HAS_PROGRAMS) || $(MAKE) test-setup
-	$(BIN)/python -m tests.halves
+	$(BIN)/python -m tests.parts
 
 # The processes once more, by the source and not by what is compiled from it.
 test-pure: $(VENV)/.dev

@@ -1,0 +1,45 @@
+"""Runs all tests as three pytests side by side: ``python -m tests.parts``.
+
+Those that start servers, browsers and nodes mostly wait, and take twice as long as all others
+together. Their output comes last; each ends with pytest's summary.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TextIO
+
+ROOT = Path(__file__).parents[1]
+WAITING = (
+    ("tests/servers", "tests/app", "tests/client"),
+    ("tests/cli", "tests/cluster", "tests/dashboard"),
+)
+
+
+def main() -> int:
+    """Run all parts; return the first exit status that is not 0."""
+    pytest = [sys.executable, "-m", "pytest", *sys.argv[1:]]
+    others = [f"--ignore={folder}" for part in WAITING for folder in part]
+    with ExitStack() as stack:
+        started: list[tuple[subprocess.Popen[bytes], TextIO]] = []
+        for part in WAITING:
+            output = stack.enter_context(tempfile.TemporaryFile("w+"))
+            process = subprocess.Popen(
+                [*pytest, *part], cwd=ROOT, stdout=output, stderr=subprocess.STDOUT
+            )
+            stack.callback(process.terminate)
+            started.append((process, output))
+        statuses = [subprocess.run([*pytest, *others], cwd=ROOT, check=False).returncode]
+        for process, said in started:
+            statuses.append(process.wait())
+            said.seek(0)
+            sys.stdout.writelines(said)
+    return next(filter(None, statuses), 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

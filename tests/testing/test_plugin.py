@@ -234,7 +234,8 @@ def test_pytest_finds_the_plug_in_by_its_entry_point(pytester: pytest.Pytester) 
     config.read(ROOT / "setup.cfg")
     declared = config["options.entry_points"]["pytest11"].strip()
     installed = pytester.mkdir("greenrelay_of_a_user-0.1.0.dist-info")
-    (installed / "METADATA").write_text("Metadata-Version: 2.1\nName: greenrelay-of-a-user\n")
+    metadata = "Metadata-Version: 2.1\nName: greenrelay-of-a-user\nVersion: 0.1.0\n"
+    (installed / "METADATA").write_text(metadata)
     (installed / "entry_points.txt").write_text(f"[pytest11]\n{declared}\n")
     pytester.makepyfile("def test_room(node, process_probe):\n    assert process_probe.pid")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from greenrelay import Child, RelayTarget, Supervisor, join, register, send, spawn
+from greenrelay import Child, RelayTarget, Supervisor, join, register, send, spawn, whereis
 from greenrelay.web import relay
 
 ROOM = "room:tea"
@@ -31,6 +31,12 @@ def run() -> None:
 def chat() -> object:
     """Join the room."""
     return relay(ROOM, metadata={"user_id": "<i>ada</i>", "token": "hush"}, heartbeat_interval="1s")
+
+
+def ready() -> tuple[str, int]:
+    """Say whether the rooms are there."""
+    are_there = all(whereis(name) for name in (ROOM, "room:ops"))
+    return "rooms\n", 200 if are_there else 503
 
 
 def block() -> str:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
-
 from tests.app.demo import ROOT
 from tests.probe import wait_for
 from tests.program import Program
-from tests.serving import Refused, connected
+from tests.serving import http
 
 PASSWORD = "a password of tests"
 
@@ -25,14 +23,8 @@ class Dashboard(Program):
         super().__init__(command, ROOT, {name: each for name, each in variables.items() if each})
         try:
             self.url = f"http://{self.address()}"
-            if engine:
-                wait_for(self._has_rooms, timeout="30s")
+            # It listens before it has joined its cluster, and its services start after that.
+            wait_for(lambda: http(self.address(), "/ready")[0] == 200, timeout="30s")
         except BaseException:
             self.stop()
             raise
-
-    def _has_rooms(self) -> bool:
-        # It listens before it has joined its cluster, and its services start after that.
-        with suppress(Refused), connected(self.address(), "/chat"):
-            return True
-        return False

@@ -1,4 +1,4 @@
-"""Runs all tests as four pytests side by side: ``python -m tests.parts``.
+"""Runs all tests as five pytests side by side: ``python -m tests.parts``.
 
 Those that start servers, browsers and nodes mostly wait, and take twice as long as all others
 together. Their output comes last; each ends with pytest's summary.
@@ -15,8 +15,9 @@ from typing import TextIO
 
 ROOT = Path(__file__).parents[1]
 WAITING = (
-    ("tests/servers", "tests/app", "tests/client"),
-    ("tests/cli", "tests/dashboard"),
+    ("tests/servers", "tests/client"),
+    ("tests/app", "tests/dashboard"),
+    ("tests/cli",),
     ("tests/cluster",),
 )
 

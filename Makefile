@@ -38,9 +38,11 @@ test: $(VENV)/.dev $(VENV)/.compiled
 	@$(HAS_PROGRAMS) || $(MAKE) test-setup
 	$(BIN)/python -m tests.parts
 
+PURE_TESTS ?= tests/core tests/runtime tests/testing tests/spec/test_process.py
+
 # The processes once more, by the source and not by what is compiled from it.
 test-pure: $(VENV)/.dev
-	$(BIN)/python -m pytest -p tests.pure tests/core tests/runtime tests/testing tests/spec/test_process.py
+	$(BIN)/python -m pytest -p tests.pure $(PURE_TESTS)
 
 # On every Python there is, those of pyenv among them, then with what else can differ: see
 # setup.cfg. A Python that is not there is named at the end, and fails nothing.

@@ -3,30 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from tests.cli.commands import greenrelay
+from tests.cli.shown import client, program
 from tests.dashboard.program import Dashboard
 from tests.program import Program
 from tests.servers.running import ROOT
-from tests.serving import WebSocketClient, connected
+from tests.serving import WebSocketClient
 
-
-@pytest.fixture
-def program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Dashboard]:
-    monkeypatch.setenv("GREENRELAY_RUN_DIR", str(tmp_path / "run"))
-    with Dashboard(str(tmp_path / "run")) as started:
-        assert isinstance(started, Dashboard)
-        yield started
-
-
-@pytest.fixture
-def client(program: Dashboard) -> Iterator[WebSocketClient]:
-    with connected(program.address(), "/chat") as client:
-        yield client
+__all__ = ["client", "program"]
 
 
 def test_sockets_are_listed_with_filters(client: WebSocketClient) -> None:

@@ -7,30 +7,15 @@ Source: Operations, "Command line"; how the page answers them is in
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from pathlib import Path
 
 import pexpect
-import pytest
 
 from tests.cli.commands import greenrelay, seen, terminal
+from tests.cli.shown import client, program
 from tests.dashboard.program import PASSWORD, Dashboard
-from tests.serving import WebSocketClient, connected, http
+from tests.serving import WebSocketClient, http
 
-
-@pytest.fixture
-def program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Dashboard]:
-    monkeypatch.setenv("GREENRELAY_RUN_DIR", str(tmp_path / "run"))
-    with Dashboard(str(tmp_path / "run")) as started:
-        assert isinstance(started, Dashboard)
-        yield started
-
-
-@pytest.fixture
-def client(program: Dashboard) -> Iterator[WebSocketClient]:
-    """A client of the room ``room:tea``, whose user is ``<i>ada</i>``."""
-    with connected(program.address(), "/chat") as client:
-        yield client
+__all__ = ["client", "program"]
 
 
 def test_who_is_connected_to_this_room(client: WebSocketClient) -> None:

@@ -72,6 +72,26 @@ def lab(tmp_path: Path) -> Iterator[Lab]:
         yield Lab(tmp_path, stack)
 
 
+@pytest.fixture
+def near(lab: Lab) -> gr.Node:
+    """A node of this OS process."""
+    return lab.near()
+
+
+@pytest.fixture
+def far(lab: Lab, near: gr.Node) -> Far:
+    """A node of another, which this one can reach."""
+    far = lab.far()
+    meet(near, far.pid)
+    return far
+
+
+@pytest.fixture
+def here(lab: Lab, near: gr.Node) -> Probe:
+    """A process of this OS process."""
+    return lab.probe(near)
+
+
 def meet(node: gr.Node, *others: gr.Pid) -> None:
     """Wait until ``node`` can send to the nodes of the processes ``others``, and they to it."""
 
@@ -90,3 +110,12 @@ def noconnections(probe: Probe, count: int) -> list[gr.Exit | gr.LinkDown]:
     assert {event.result.reason for event in events} == {"noconnection"}
     probe.items.clear()
     return events
+
+
+def is_registered(probe: Probe, name: str) -> bool:
+    """Register a name in the cluster, unless somebody has it or the engine is away."""
+    try:
+        probe.do(gr.register, name, scope="cluster")
+    except (gr.NameTaken, gr.EngineError):
+        return False
+    return True

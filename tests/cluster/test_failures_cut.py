@@ -16,7 +16,7 @@ import pytest
 import greenrelay as gr
 from tests.cluster.far import PATIENCE, Far
 from tests.cluster.joined import mesh_of
-from tests.cluster.lab import Lab, meet, noconnections
+from tests.cluster.lab import Lab, is_registered, meet, noconnections
 from tests.cluster.namespace import Namespace, can_make_namespaces
 from tests.cluster.proxy import Proxy
 from tests.probe import Probe, assert_nothing, wait_for
@@ -75,7 +75,7 @@ def test_a_node_that_is_cut_off_is_gone_and_works_on_alone(setting: Setting) -> 
     setting.cable.cut()
     noconnections(here, 3)
     far.wait_for("lost leader None")
-    wait_for(lambda: _is_registered(here, "leader"), PATIENCE)
+    wait_for(lambda: is_registered(here, "leader"), PATIENCE)
     far.do("work", 100)
     assert far.told("worked") == "100"
     wait_for(lambda: len(far.all_told("heard")) == 2, PATIENCE)
@@ -91,14 +91,6 @@ def test_a_node_that_is_cut_off_is_gone_and_works_on_alone(setting: Setting) -> 
     assert far.told("whereis") == f"leader {here.pid}"
     assert sorted(far.all_told("heard")) == ["EXIT noconnection", "LINK_DOWN noconnection"]
     assert_nothing(here)
-
-
-def _is_registered(probe: Probe, name: str) -> bool:
-    try:
-        probe.do(gr.register, name, scope="cluster")
-    except (gr.NameTaken, gr.EngineError):
-        return False
-    return True
 
 
 def test_a_short_cut_loses_nothing(setting: Setting) -> None:

@@ -12,33 +12,13 @@ from greenrelay.cluster.nats.engine import NatsEngine
 from greenrelay.cluster.nats.outbox import MAX_SIZE
 from tests.cluster.far import PATIENCE, Far
 from tests.cluster.joined import counts, mesh_of
-from tests.cluster.lab import Lab, lab, meet, noconnections
+from tests.cluster.lab import Lab, far, here, is_registered, lab, meet, near, noconnections
 from tests.cluster.proxy import Proxy
 from tests.probe import Probe, assert_nothing, wait_for
 
-__all__ = ["lab"]
+__all__ = ["far", "here", "lab", "near"]
 
 RATE, NUMBERS = 2_000, 8_000
-
-
-@pytest.fixture
-def near(lab: Lab) -> gr.Node:
-    """A node of this OS process."""
-    return lab.near()
-
-
-@pytest.fixture
-def far(lab: Lab, near: gr.Node) -> Far:
-    """A node of another, which this one can reach."""
-    far = lab.far()
-    meet(near, far.pid)
-    return far
-
-
-@pytest.fixture
-def here(lab: Lab, near: gr.Node) -> Probe:
-    """A process of this OS process."""
-    return lab.probe(near)
 
 
 def test_an_engine_that_restarts_under_load_loses_doubles_and_moves_nothing(
@@ -109,19 +89,11 @@ def test_without_the_engine_for_long_all_others_are_gone_and_work_goes_on(
     meet(near, far.pid)
     assert mesh_of(near).links[far.pid.node].member != before
     assert here.do(gr.call, far.pid, "ask", "again") == "again"
-    wait_for(lambda: _is_registered(here, "leader"), PATIENCE)
+    wait_for(lambda: is_registered(here, "leader"), PATIENCE)
     far.do("whereis", "leader")
     assert far.told("whereis") == f"leader {here.pid}"
     assert sorted(far.all_told("heard")) == ["EXIT noconnection", "LINK_DOWN noconnection"]
     assert_nothing(here)
-
-
-def _is_registered(probe: Probe, name: str) -> bool:
-    try:
-        probe.do(gr.register, name, scope="cluster")
-    except gr.EngineError:
-        return False
-    return True
 
 
 def test_an_engine_that_dies_again_and_again_keeps_the_order(

@@ -19,10 +19,10 @@ from greenrelay.cluster.session import TICK, Session
 from greenrelay.cluster.wire import VERSION, Frame, Kind, dump, encode, load
 from tests.cluster.far import Far
 from tests.cluster.joined import counts, mesh_of
-from tests.cluster.lab import APP, Lab, lab, meet
+from tests.cluster.lab import APP, Lab, far, here, lab, near
 from tests.probe import Probe, assert_nothing, assert_receive, wait_for
 
-__all__ = ["lab"]
+__all__ = ["far", "here", "lab", "near"]
 
 LATER = VERSION + 1
 UNKNOWN = max(Kind) + 50
@@ -79,23 +79,6 @@ class Newer:
 
     def on_engine(self, is_reachable: bool) -> None:
         pass
-
-
-@pytest.fixture
-def near(lab: Lab) -> gr.Node:
-    return lab.near()
-
-
-@pytest.fixture
-def far(lab: Lab, near: gr.Node) -> Far:
-    far = lab.far()
-    meet(near, far.pid)
-    return far
-
-
-@pytest.fixture
-def here(lab: Lab, near: gr.Node) -> Probe:
-    return lab.probe(near)
 
 
 @pytest.fixture

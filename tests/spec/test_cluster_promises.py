@@ -9,39 +9,17 @@ from __future__ import annotations
 import os
 import warnings
 
-import pytest
-
 import greenrelay as gr
 from greenrelay.cluster.nats.engine import NatsEngine
 from greenrelay.runtime.host import Host
 from tests.cluster.far import PATIENCE, Far
 from tests.cluster.joined import counts, mesh_of
-from tests.cluster.lab import Lab, lab, meet
+from tests.cluster.lab import Lab, far, here, lab, near
 from tests.probe import Probe, assert_event, assert_receive, end, wait_for, wait_for_ever
 
-__all__ = ["lab"]
+__all__ = ["far", "here", "lab", "near"]
 
 SOCKETS = 500
-
-
-@pytest.fixture
-def near(lab: Lab) -> gr.Node:
-    """A node of this OS process."""
-    return lab.near()
-
-
-@pytest.fixture
-def far(lab: Lab, near: gr.Node) -> Far:
-    """A node of another, which this one can reach."""
-    far = lab.far()
-    meet(near, far.pid)
-    return far
-
-
-@pytest.fixture
-def here(lab: Lab, near: gr.Node) -> Probe:
-    """A process of this OS process."""
-    return lab.probe(near)
 
 
 def test_messages_come_in_the_order_of_sending_broadcasts_among_them(

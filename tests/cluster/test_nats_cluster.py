@@ -1,10 +1,11 @@
-"""Three servers, one of which dies: what a node notices of it."""
+"""Several servers, one of which dies: what a node notices of it."""
 
 from __future__ import annotations
 
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from itertools import cycle
 
 import pytest
 
@@ -29,9 +30,9 @@ cluster: {{ name: three, listen: "127.0.0.1:ROUTE", routes: [ROUTES] }}
 
 
 @pytest.fixture
-def servers() -> Iterator[list[DevelopmentServer]]:
-    """Three servers that are one cluster."""
-    free_ports = free(3)
+def servers(request: pytest.FixtureRequest) -> Iterator[list[DevelopmentServer]]:
+    """Servers that are one cluster, three unless the test says how many."""
+    free_ports = free(getattr(request, "param", 3))
     routes = ", ".join(f'"nats://127.0.0.1:{port}"' for port in free_ports)
     with ExitStack() as stack:
         started = []
@@ -45,7 +46,7 @@ def servers() -> Iterator[list[DevelopmentServer]]:
 @pytest.fixture
 def join_three(servers: list[DevelopmentServer], app: str) -> Iterator[Join]:
     """Start an engine that knows one of the servers; it learns of the others."""
-    numbers = iter((0, 1, 2, 0, 1, 2))
+    numbers = cycle(range(len(servers)))
 
     def make() -> NatsEngine:
         port = servers[next(numbers)].port
@@ -73,6 +74,17 @@ def test_the_death_of_a_server_takes_no_node_and_no_name_away(
     assert b.engine.lookup("n") == "pa"
     assert [told for told in (*a.sink.told, *b.sink.told) if told[0] == "down"] == []
     assert ("n", None) not in b.sink.names
+
+
+@pytest.mark.parametrize("servers", [2], indirect=True)
+def test_two_servers_are_waited_for_and_then_taken_as_they_are(
+    servers: list[DevelopmentServer], join_three: Join, caplog: pytest.LogCaptureFixture
+) -> None:
+    a = join_three("a")
+
+    assert a.engine.claim("n", "pa") == "pa"
+    assert len(servers) == 2
+    assert "no suitable peers for placement; it is tried again" in caplog.text
 
 
 def is_claimed(claim: Callable[[str, str], str], name: str) -> bool:

@@ -6,6 +6,7 @@ answer and raises EngineError when none comes; it is for greenlets that may wait
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 
 import msgspec
@@ -17,6 +18,12 @@ from greenrelay.errors import EngineError
 
 _NOT_FOUND = 404
 _EXISTS = 10058
+# No peers for the replicas, not the room for them, no cluster. To have no leader is none of these:
+# there may be one in a moment.
+_TOO_FEW_SERVERS = frozenset({10005, 10023, 10074})
+# A cluster that is starting finds its third server within this time; one of fewer is then taken as
+# it is.
+_PATIENCE = 5.0
 _WRONG_REVISION = frozenset({10071, 10164})
 _SECOND = 1_000_000_000
 # How long the server keeps that a row has ended, for those who watch.
@@ -27,6 +34,10 @@ _MAX_ROW = 64 * 1024
 
 class Conflict(Exception):
     """The row is not at the revision that was expected."""
+
+
+class NotOurs(EngineError):
+    """There is something else under the name of the bucket; no waiting makes it ours."""
 
 
 class _Error(msgspec.Struct):
@@ -76,6 +87,7 @@ class Bucket:
         self.prefix = f"$KV.{name}."
         self._replicas = replicas
         self._timeout = timeout
+        self._too_few_since = 0.0
 
     def ensure(self) -> str:
         """Create it unless it is there; return when it was created, which tells it from others."""
@@ -87,7 +99,8 @@ class Bucket:
         if found.error is not None:
             raise self._error(found.error.description)
         if not found.config.allow_msg_ttl or found.config.max_msgs_per_subject != 1:
-            raise self._error("it is there and was not made by greenrelay; delete it")
+            why = "it is there and was not made by greenrelay; delete it"
+            raise NotOurs(self.client.address.shown, f"stream {self.stream}: {why}")
         return found.created
 
     def get(self, key: str) -> Row | None:
@@ -150,8 +163,11 @@ class Bucket:
     def _create(self) -> Answer:
         replicas = self._replicas or (3 if self.client.info.cluster else 1)
         found = self.call(f"STREAM.CREATE.{self.stream}", self._wish(replicas))
-        if found.error is not None and not self._replicas and replicas > 1:
-            # A cluster of fewer than three.
+        too_few = found.error is not None and found.error.err_code in _TOO_FEW_SERVERS
+        if not too_few or self._replicas or replicas == 1:
+            return found
+        self._too_few_since = self._too_few_since or time.monotonic()
+        if time.monotonic() - self._too_few_since >= _PATIENCE:
             found = self.call(f"STREAM.CREATE.{self.stream}", self._wish(1))
         return found
 

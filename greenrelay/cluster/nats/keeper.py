@@ -21,7 +21,7 @@ from collections.abc import Callable
 import gevent
 from gevent.event import Event as Flag
 
-from greenrelay.cluster.nats.bucket import Bucket, Conflict
+from greenrelay.cluster.nats.bucket import Bucket, Conflict, NotOurs
 from greenrelay.cluster.nats.feed import Feed
 from greenrelay.cluster.nats.lease import Lease
 from greenrelay.cluster.nats.owner import NobodyAnswers
@@ -37,7 +37,8 @@ _MAX_SWEPT = 256
 # the server for so long has let go of his.
 _SETTLE_SECONDS = 3.0
 _MAX_OVER = 8
-_START_SECONDS = 10.0
+# Three servers on a busy machine have taken more than ten seconds.
+_START_SECONDS = 30.0
 _STOP_SECONDS = 1.0
 # A lease runs on while this machine sleeps, where its clock can tell.
 _CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
@@ -93,18 +94,24 @@ class Keeper:
         Servers that have just been started are given the time to elect a leader.
         """
         deadline = time.monotonic() + _START_SECONDS
+        said = ""
         while True:
             try:
                 self._step()
                 break
             except NobodyAnswers:
                 raise self._error("there is no JetStream in this account") from None
-            except EngineError:
+            except NotOurs:
+                raise
+            except EngineError as error:
                 for text in self.bucket.client.refusals:
                     if "$JS" in text or "$KV" in text:
                         raise self._error(f"the server forbids it: {text}") from None
                 if time.monotonic() > deadline:
                     raise
+                if error.why != said:
+                    log.warning("%s; it is tried again", error)
+                said = error.why
                 gevent.sleep(STEP)
         self._greenlet = gevent.spawn(self._run)
 

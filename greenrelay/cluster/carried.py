@@ -12,8 +12,9 @@ from collections.abc import Mapping
 from msgspec import Raw
 
 from greenrelay import errors
-from greenrelay.cluster.wire import dump, load
+from greenrelay.cluster.wire import Frame, dump, load
 from greenrelay.core.events import ExitError, Result
+from greenrelay.core.message import NO_CONTEXT
 from greenrelay.errors import RemoteError, UnsendablePayload
 
 # How much of the text of an error travels.
@@ -31,6 +32,15 @@ def dump_context(context: Mapping[str, object]) -> tuple[Raw, int]:
         kept[str(key)] = value
     raw = dump(kept, "context")
     return raw, len(context) - len(kept)
+
+
+def context_of(frame: Frame) -> Mapping[str, object]:
+    """Return the values that a message carries."""
+    if not frame.context:
+        return NO_CONTEXT
+    if not isinstance(frame.context, dict):
+        raise ValueError("a context is wanted")
+    return frame.context
 
 
 def dump_result(result: Result) -> tuple[Raw, bool]:

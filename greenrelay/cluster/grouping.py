@@ -6,33 +6,27 @@ Theory. What all nodes know of all groups is how many members each node has (INT
 grows with nodes and groups and not with sockets. A node's first and last member of a group are told
 at once, other changes of the number at the next tick. Who the members are is told to nodes that ask
 (FOLLOW): all of them (MEMBERS), then each change (JOINED, LEFT), until the node has not been asked
-for FORGOTTEN_AFTER seconds and nobody there watches the group. A broadcast is one frame for each
-node with members, on the same session as all else: what a process broadcasts and what it sends
-arrive in order.
+for FORGOTTEN_AFTER seconds and nobody there watches the group. Messages to groups are in
+``casting.py``.
 """
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 import gevent
 from gevent.event import Event as Flag
 
-from greenrelay.cluster.carried import dump_context
-from greenrelay.cluster.handlers import context_of
+from greenrelay.cluster.casting import send_to_nodes
 from greenrelay.cluster.wire import Frame, Kind, dump, load
 from greenrelay.core.events import Joined, Left
-from greenrelay.core.message import check_topic
 from greenrelay.core.pid import Pid
-from greenrelay.runtime.grouping import deliver_to_all
 
 if TYPE_CHECKING:
     from greenrelay.cluster.link import Link
     from greenrelay.cluster.mesh import Mesh
 
-log = logging.getLogger("greenrelay.cluster")
 PATIENCE = 1.0
 FORGOTTEN_AFTER = 60.0
 # How many characters of names, and how many members, one frame tells of.
@@ -159,17 +153,7 @@ class ClusterGroups:
         counts = self._there.get(group)
         if not counts:
             return 0
-        raw = dump(payload)
-        carried = dump_context(context)[0] if context else None
-        source = "" if sender is None else str(sender)
-        taken = 0
-        for node, count in counts.items():
-            link = self._mesh.links[node]
-            if link.session.is_full:
-                self._mesh.count("ring_full")
-            elif link.post(Kind.BROADCAST, group, source, topic, 0, carried, raw):
-                taken += count
-        return taken
+        return send_to_nodes(self._mesh, counts, group, topic, payload, sender, context)
 
     def forget(self, node: str) -> None:
         """Forget all of a node that is gone."""
@@ -224,8 +208,6 @@ class ClusterGroups:
         node, group = link.member.node, frame.topic
         if frame.kind == Kind.INTEREST:
             self._on_interest(node, load(frame.payload), is_new=frame.ref == 1)
-        elif frame.kind == Kind.BROADCAST:
-            self._on_broadcast(link, frame)
         elif frame.kind == Kind.FOLLOW:
             self._followers.setdefault(group, {})[node] = None
             self._send_members(link, group)
@@ -283,21 +265,6 @@ class ClusterGroups:
             self._mesh.node.groups.tell_of_others(Left(group, pid))
         if not members:
             del view.members[node]
-
-    def _on_broadcast(self, link: Link, frame: Frame) -> None:
-        node = self._mesh.node
-        pids = node.groups.shown(frame.to)
-        check_topic(frame.topic)
-        sender = link.pid(frame.sender) if frame.sender else None
-        context = context_of(frame)
-        try:
-            count = deliver_to_all(node, pids, frame.topic, load(frame.payload), sender, context)
-        except (TypeError, ValueError) as error:
-            self._mesh.count("refused")
-            log.warning("a message to group %r from %s: %s", frame.to, link.member.node, error)
-            return
-        if count < len(pids):
-            self._mesh.count("inbox_full", len(pids) - count)
 
 
 def _parts(counts: Mapping[str, int]) -> Iterator[dict[str, int]]:

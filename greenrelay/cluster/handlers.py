@@ -7,14 +7,15 @@ says nothing, and must neither wait nor run code of the user.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from greenrelay.cluster.carried import load_error, load_result
+from greenrelay.cluster.carried import context_of, load_error, load_result
+from greenrelay.cluster.casting import on_broadcast
 from greenrelay.cluster.remote import RemoteCaller
 from greenrelay.cluster.wire import Frame, Kind, load
 from greenrelay.core.events import RESULT_NOPROC, Exit, LinkDown, MonitorRef, result_of_reason
-from greenrelay.core.message import NO_CONTEXT, Message, check_topic
+from greenrelay.core.message import Message, check_topic
 from greenrelay.core.pid import Pid
 from greenrelay.errors import InboxFull
 from greenrelay.runtime.process import Process
@@ -27,15 +28,6 @@ log = logging.getLogger("greenrelay.cluster")
 
 def _process(link: Link, text: str) -> Process | None:
     return link.mesh.node.processes.get(text)
-
-
-def context_of(frame: Frame) -> Mapping[str, object]:
-    """Return the values that a message carries."""
-    if not frame.context:
-        return NO_CONTEXT
-    if not isinstance(frame.context, dict):
-        raise ValueError("a context is wanted")
-    return frame.context
 
 
 def refused(link: Link, process: Process, caller: RemoteCaller | None, error: Exception) -> None:
@@ -212,5 +204,6 @@ HANDLERS: dict[int, Callable[[Link, Frame], None]] = {
     Kind.TERMINATE: on_terminate,
     Kind.INFO: on_request,
     Kind.SPAWN: on_request,
-    **dict.fromkeys(range(Kind.INTEREST, Kind.BROADCAST + 1), on_group),
+    **dict.fromkeys(range(Kind.INTEREST, Kind.BROADCAST), on_group),
+    Kind.BROADCAST: on_broadcast,
 }

@@ -26,6 +26,7 @@ cdef class Link:
     cpdef bint post(
         self, kind, to=*, sender=*, topic=*, ref=*, context=*, payload=*
     ) except -1
+    cpdef bint post_rest(self, kind, bytes rest) except -1
     cpdef bint send(self, to, topic, payload, sender, context, slot) except -1
     cpdef expect(self, waiter)
     cpdef forget(self, ref)

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING
 
 from greenrelay.cluster import bundle, wire
 from greenrelay.cluster.bundle import Bundle
-from greenrelay.cluster.carried import dump_context, dump_result
+from greenrelay.cluster.carried import context_of, dump_context, dump_result
 from greenrelay.cluster.engine import Member
-from greenrelay.cluster.handlers import HANDLERS, context_of, refused
+from greenrelay.cluster.handlers import HANDLERS, refused
 from greenrelay.cluster.remote import Remote, RemoteCaller
 from greenrelay.cluster.session import Session
 from greenrelay.cluster.wire import Frame, Kind
@@ -100,6 +100,15 @@ class Link:
         if not self.is_up:
             return False
         self.session.post(kind, to, sender, topic, ref, context, payload)
+        if not self.mesh.is_armed:
+            self.mesh.arm()
+        return True
+
+    def post_rest(self, kind: int, rest: bytes) -> bool:
+        """Send a frame as post does, of which several nodes get all but the head."""
+        if not self.is_up:
+            return False
+        self.session.post_rest(kind, rest)
         if not self.mesh.is_armed:
             self.mesh.arm()
         return True

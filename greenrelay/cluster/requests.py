@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from gevent.event import Event as Flag
 
 from greenrelay.cluster import handlers
-from greenrelay.cluster.carried import dump_context, dump_error
+from greenrelay.cluster.carried import context_of, dump_context, dump_error
 from greenrelay.cluster.remote import Remote
 from greenrelay.cluster.wire import Frame, Kind, dump, load
 from greenrelay.core.events import KILLED, NOCONNECTION, MonitorRef
@@ -162,7 +162,7 @@ def spawned(link: Link, frame: Frame) -> None:
                 if frame.topic not in declared:
                     raise UnknownEntry(frame.topic, declared, "it is not declared there")
                 process = node.spawn_process(
-                    frame.topic, tuple(args), kwargs, host, name, handlers.context_of(frame)
+                    frame.topic, tuple(args), kwargs, host, name, context_of(frame)
                 )
             case _:
                 raise ValueError("arguments are wanted")

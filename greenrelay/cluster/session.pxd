@@ -29,10 +29,11 @@ cdef class Session:
     cdef public bint reads_bundles
 
     cdef _begin(self)
-    @cython.locals(frame=bytes)
     cpdef post(
         self, kind, to=*, sender=*, topic=*, ref=*, context=*, payload=*
     )
+    cpdef post_rest(self, kind, bytes rest)
+    cdef _put(self, seq, bytes frame)
     cpdef pump(self)
     cpdef reset(self)
     cpdef close(self)

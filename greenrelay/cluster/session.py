@@ -154,7 +154,14 @@ class Session:
         Raises UnsendablePayload as pack does, and then nothing was sent.
         """
         seq = self._next
-        frame = wire.pack(kind, self.epoch, seq, to, sender, topic, ref, context, payload)
+        self._put(seq, wire.pack(kind, self.epoch, seq, to, sender, topic, ref, context, payload))
+
+    def post_rest(self, kind: int, rest: bytes) -> None:
+        """Send a frame as post does, whose ``rest`` several nodes get: see wire.pack_rest."""
+        seq = self._next
+        self._put(seq, wire.pack_head(kind, self.epoch, seq) + rest)
+
+    def _put(self, seq: int, frame: bytes) -> None:
         ring = self._ring
         if len(ring) >= 2 * self.max_frames or self._ring_bytes >= 2 * self.max_bytes:
             # What may not be refused, such as the news of an ending, has its bound here.

@@ -29,6 +29,9 @@ VERSION = 1
 MAX_FRAME = 1024 * 1024
 _PID, _UUID, _DATETIME = 1, 2, 3
 _NOTHING = Raw(b"\xc0")
+# A frame is an array of ten. With the largest numbers that msgpack knows, its head has 21 bytes:
+# one each for array, version and kind, nine each for epoch and number.
+_TEN, _MAX_NUMBER, _HEAD_BYTES = b"\x9a", 2**64 - 1, 21
 # The same once more, as compiled code finds them without looking them up: for each frame.
 _VERSION, _MAX_FRAME, _LEAVES, _Raw = VERSION, MAX_FRAME, LEAVES, Raw
 # What the decoder raises for what is no frame, and the encoder for what is no plain data.
@@ -194,6 +197,25 @@ def pack(
         why = f"makes a frame of {len(frame)} bytes; {MAX_FRAME} at most"
         raise UnsendablePayload("payload", why)
     return frame
+
+
+def pack_rest(
+    to: str, sender: str, topic: str, ref: int, context: object, payload: object
+) -> bytes:
+    """Return what frames to several nodes have in common; each begins with what head returns.
+
+    Raises UnsendablePayload as pack does.
+    """
+    # As the frame with the longest numbers, so that every one made of it is small enough.
+    frame = pack(1, _MAX_NUMBER, _MAX_NUMBER, to, sender, topic, ref, context, payload)
+    return frame[_HEAD_BYTES:]
+
+
+def pack_head(kind: int, epoch: int, seq: int) -> bytes:
+    """Return how a frame begins: before what pack_rest returns."""
+    four: bytes = _encode((_VERSION, int(kind), epoch, seq))
+    # The first byte says that it is an array of four.
+    return _TEN + four[1:]
 
 
 def load(raw: Raw) -> Any:

@@ -7,16 +7,16 @@ is any text, and is there while it has members.
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
 
 from greenrelay.core.events import NOPROC
-from greenrelay.core.message import NO_CONTEXT, Message, check_topic
+from greenrelay.core.message import NO_CONTEXT, check_topic
 from greenrelay.core.pid import Pid
 from greenrelay.core.plain import check_plain
-from greenrelay.errors import InboxFull, ProcessDown
+from greenrelay.errors import ProcessDown
 from greenrelay.runtime.abroad import check_scope
 from greenrelay.runtime.channel import GroupEvents
 from greenrelay.runtime.current import current_node, current_process, require_process
+from greenrelay.runtime.delivery import deliver_to_all
 from greenrelay.runtime.node import Node
 from greenrelay.runtime.process import Process
 
@@ -111,35 +111,6 @@ def broadcast(group: str, topic: str, payload: object = None, scope: str = "clus
     if scope != "local" and node.cluster is not None:
         count = node.cluster.groups.broadcast(group, topic, payload, sender, context)
     return count + deliver_to_all(node, pids, topic, payload, sender, context)
-
-
-def deliver_to_all(
-    node: Node,
-    pids: Sequence[Pid],
-    topic: str,
-    payload: object,
-    sender: Pid | None = None,
-    context: Mapping[str, object] = NO_CONTEXT,
-) -> int:
-    """Deliver a message to those of ``pids`` that are there; return how many took it."""
-    message = Message(topic, payload, sender, context)
-    # Each connection among them sends the same bytes: see Message.
-    message.frame = b""
-    count = 0
-    refusal: Exception | None = None
-    for pid in pids:
-        member = node.processes.get(pid)
-        if member is None:
-            continue
-        try:
-            count += member.deliver(message)
-        except InboxFull:
-            continue
-        except Exception as error:
-            refusal = refusal or error
-    if refusal is not None:
-        raise refusal
-    return count
 
 
 def _deliver_quietly(node: Node, group: str, topic: str, payload: object, scope: str) -> None:

@@ -8,7 +8,7 @@ from itertools import count as counter
 import pytest
 
 from greenrelay.cluster.session import OVERDUE, STALLED, TICK, Session
-from greenrelay.cluster.wire import MAX_FRAME, Frame, Kind, load, read_frame
+from greenrelay.cluster.wire import MAX_FRAME, Frame, Kind, load, pack_rest, read_frame
 from greenrelay.errors import EngineError, UnsendablePayload
 
 LOST = "lost"
@@ -130,6 +130,15 @@ def test_frames_arrive_in_order_on_both_ways(pair: Pair) -> None:
 
     assert pair.two.got == [1, 2, 3]
     assert pair.one.got == ["a", "b"]
+
+
+def test_what_several_nodes_get_has_its_place_in_the_order(pair: Pair) -> None:
+    pair.one.say(1)
+    pair.one.session.post_rest(Kind.BROADCAST, pack_rest("room", "", "t", 0, None, 2))
+    pair.one.say(3)
+    pair.carry()
+
+    assert pair.two.got == [1, 2, 3]
 
 
 def test_a_gap_is_filled_from_the_ring(pair: Pair) -> None:

@@ -38,6 +38,24 @@ def test_a_frame_is_an_array_with_a_version_and_the_session_s_numbers() -> None:
     assert wire.load(frame.payload) == "payload"
 
 
+@pytest.mark.parametrize("number", [0, 1, 127, 128, 255, 65_536, 2**32, 2**64 - 1])
+def test_a_frame_that_is_packed_in_two_parts_is_the_same_frame(number: int) -> None:
+    fields = ("room", "{a@h|2}", "topic", 3, {"x": 1}, [1, {"y": UUID(int=5)}])
+
+    frame = wire.pack_head(Kind.BROADCAST, number, 7) + wire.pack_rest(*fields)
+
+    assert frame == wire.pack(Kind.BROADCAST, number, 7, *fields)
+
+
+def test_what_several_nodes_get_is_no_larger_than_a_frame_may_be() -> None:
+    room = wire.MAX_FRAME - len(wire.pack(1, 2**64 - 1, 2**64 - 1, "room", "", "t", 0, None, ""))
+    largest = "x" * (room - 4)  # The length of a long text takes four bytes more.
+
+    assert len(wire.pack_rest("room", "", "t", 0, None, largest)) < wire.MAX_FRAME
+    with pytest.raises(gr.UnsendablePayload, match="makes a frame of 1048577 bytes; 1048576 at"):
+        wire.pack_rest("room", "", "t", 0, None, largest + "x")
+
+
 def test_the_payload_stays_raw() -> None:
     """payload left raw until its inbox reads it"""
     frame = frame_of(1, Kind.MESSAGE, 1, 1, "", "", "", 0, None, {"big": 1})

@@ -72,8 +72,16 @@ class Inbox(Channel):
         ``timeout`` is a duration; raises Timeout when nothing came in time, and ProcessExit when
         the process has to end.
         """
-        item: Message = self._await(timeout)
-        return item
+        if timeout is not None:
+            item: Message = self._await(timeout)
+            return item
+        process, mailbox = self._process, self._mailbox
+        while process.state < EXITING:
+            message = mailbox.take_message()
+            if message is not None:
+                return message
+            process.wait(WAITING)
+        raise process.exit_now()
 
     def get_nowait(self) -> Message:
         """Return the next one without waiting; raises Timeout when there is none."""
@@ -122,8 +130,17 @@ class Events(Channel):
         ``timeout`` is a duration; raises Timeout when nothing came in time, and ProcessExit when
         the process has to end.
         """
-        item: Event = self._await(timeout)
-        return item
+        if timeout is not None:
+            item: Event = self._await(timeout)
+            return item
+        process = self._process
+        mailbox = process.open_mailbox()
+        while process.state < EXITING:
+            event: Event | None = mailbox.take_event()
+            if event is not None:
+                return event
+            process.wait(WAITING)
+        raise process.exit_now()
 
     def get_nowait(self) -> Event:
         """Return the next one without waiting; raises Timeout when there is none."""

@@ -64,9 +64,8 @@ class FunctionProcess(Process):
     )
 
     def __init__(self, node: Node, host: Host, pid: Pid, entry: object) -> None:
-        scheduler: Scheduler = node.scheduler
-        self.begin(node, host, pid, entry, scheduler.timers.now())
-        self.scheduler = scheduler
+        self.scheduler: Scheduler = node.scheduler
+        self.begin(node, host, pid, entry, self.scheduler.timers.now())
         # Made when it is first used: many a process neither reads nor gets anything.
         self._mailbox: Mailbox | None = None
         self.exit_result: Result | None = None

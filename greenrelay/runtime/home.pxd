@@ -1,3 +1,4 @@
+from greenrelay.core.topology cimport Topology
 from greenrelay.runtime.scheduler cimport Scheduler
 
 
@@ -10,3 +11,13 @@ cdef class Home:
     cdef public object _timers
     cdef public object _thread
     cdef public object watchdog
+    # These are Node's. They are here since a process, of which Node knows, knows its node as this.
+    cdef public dict processes
+    cdef public object names
+    cdef public object groups
+    cdef public Topology topology
+    cdef public object supervisor
+    cdef public object reaper
+    cdef public object cluster
+    cdef public bint strict_payloads
+    cdef public bint debug

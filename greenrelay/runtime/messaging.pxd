@@ -2,11 +2,15 @@ cimport cython
 from greenrelay.runtime cimport current
 from greenrelay.runtime.function_process cimport FunctionProcess
 from greenrelay.runtime.inbox cimport Mailbox
+from greenrelay.runtime.node cimport Node
 from greenrelay.runtime.process cimport Process
 from greenrelay.runtime.waiter cimport Waiter
 
 cdef int BLOCKED, WAITING
 
+
+@cython.locals(parent=FunctionProcess, process=FunctionProcess, home=Node)
+cdef _spawn(entry, tuple args, dict kwargs, host, name, bint link, bint monitor, context, node)
 
 @cython.locals(process=FunctionProcess, target=Process, text=str)
 cpdef bint send(dest, topic, payload=*) except -1

@@ -49,13 +49,27 @@ def spawn(
     link or monitor asked for outside a process; then nothing was started. For another node also
     UnsendablePayload, ProcessDown without a connection to it, and Timeout.
     """
+    return _spawn(entry, args, kwargs, host, name, link, monitor, context, node)
+
+
+def _spawn(
+    entry: object,
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+    host: str | None,
+    name: str | None,
+    link: bool,
+    monitor: bool,
+    context: Mapping[str, object] | None,
+    node: str | None,
+) -> Pid:
     parent = current.require_process("spawn") if link or monitor else current.current_process()
     if parent is None:
         home = current.current_node("spawn")
         home.check_thread("spawn")
     else:
         home = parent.node
-    carried = inherited(parent, context)
+    carried = parent.context if parent and not context else inherited(parent, context)
     if node is not None and node != home.id:
         options = {"host": host, "name": name, "link": link, "monitor": monitor}
         return spawn_abroad(home, node, entry, args, kwargs, {**options, "context": carried})

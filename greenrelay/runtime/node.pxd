@@ -1,5 +1,4 @@
 cimport cython
-from greenrelay.core.topology cimport Topology
 from greenrelay.runtime.function_process cimport FunctionProcess
 from greenrelay.runtime.home cimport Home
 from greenrelay.runtime.host cimport Host
@@ -13,20 +12,11 @@ cdef class Node(Home):
     cdef public object entries
     cdef public dict hosts
     cdef public object default_host
-    cdef public dict processes
-    cdef public object names
-    cdef public object groups
-    cdef public Topology topology
-    cdef public object supervisor
     cdef public Py_ssize_t _number
-    cdef public object reaper
     cdef public set supervised
     cdef public dict supervisors
     cdef public dict services
-    cdef public bint debug
     cdef public object idle
-    cdef public object cluster
-    cdef public bint strict_payloads
 
     @cython.locals(process=FunctionProcess, place=Host)
     cpdef FunctionProcess spawn_process(

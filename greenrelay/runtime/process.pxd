@@ -1,6 +1,7 @@
 cimport cython
 from greenrelay.core.message cimport Message
 from greenrelay.core.topology cimport Topology
+from greenrelay.runtime.home cimport Home
 from greenrelay.runtime.host cimport Host
 from greenrelay.runtime.task cimport Task
 
@@ -9,7 +10,7 @@ cdef object NO_CONTEXT
 
 
 cdef class Process(Task):
-    cdef public object node
+    cdef public Home node
     cdef public dict table
     cdef public Host host
     cdef public object pid
@@ -35,4 +36,4 @@ cdef class Process(Task):
     @cython.locals(topology=Topology)
     cdef bint _is_awaited(self) except -1
     cpdef let_go(self)
-    cdef begin(self, node, host, pid, entry, double now)
+    cdef begin(self, Home node, host, pid, entry, double now)

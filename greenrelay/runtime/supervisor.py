@@ -10,12 +10,12 @@ nothing recurses: whoever a LINK_DOWN ends comes back as a report of its own.
 from __future__ import annotations
 
 import logging
-from collections import deque
 from typing import TYPE_CHECKING
 
 from greenlet import getcurrent
 
 from greenrelay.core.events import Exit, LinkDown, Result
+from greenrelay.core.fifo import Fifo
 from greenrelay.core.topology import Topology
 from greenrelay.runtime.process import Process
 from greenrelay.runtime.scheduler import Scheduler
@@ -30,12 +30,14 @@ log = logging.getLogger("greenrelay.runtime")
 class Supervisor(Task):
     """The supervisor greenlet of one node; it is a task of the run queue like any process."""
 
-    __slots__ = ("_endings", "_node")
+    __slots__ = ("_endings", "_node", "_scheduler")
 
     def __init__(self, node: Node) -> None:
         super().__init__(NEW)
         self._node = node
-        self._endings: deque[tuple[Process, Result, BaseException | None]] = deque()
+        # Once it runs.
+        self._scheduler: Scheduler | None = None
+        self._endings = Fifo()
 
     def __len__(self) -> int:
         return len(self._endings)
@@ -43,9 +45,9 @@ class Supervisor(Task):
     def report(self, process: Process, result: Result, error: BaseException | None) -> None:
         """Have the ending of ``process`` told to whom it concerns."""
         self._endings.append((process, result, error))
-        if self.state == WAITING:
+        if self.state == WAITING and self._scheduler is not None:
             self.state = READY
-            self._node.scheduler.enqueue(self)
+            self._scheduler.enqueue(self)
         elif self.state == NEW and len(self._endings) == 1:
             self._node.scheduler.enqueue(self)
 
@@ -70,7 +72,7 @@ class Supervisor(Task):
 
     def _work(self) -> None:
         endings = self._endings
-        scheduler: Scheduler = self._node.scheduler
+        scheduler = self._scheduler = self._node.scheduler
         while True:
             while endings:
                 process, result, error = endings.popleft()
@@ -78,7 +80,7 @@ class Supervisor(Task):
                     self._tell(process, result, error)
                 except Exception:
                     log.exception("%s: telling its ending failed", process.pid)
-                process = result = error = None  # type: ignore[assignment]
+                process = result = error = None
             scheduler.block(self, WAITING)
 
     def _tell(self, process: Process, result: Result, error: BaseException | None) -> None:

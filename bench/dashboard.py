@@ -1,7 +1,7 @@
 """Measures what an open dashboard costs a server that is full of sockets.
 
-``python -m bench.dashboard [SOCKETS]`` takes about a minute. A server holds 10,000 idle sockets and
-100 more that ask for an echo twenty times a second each. Round trips and the server's processor
+``python -m bench.dashboard [SOCKETS]`` takes about two minutes. A server holds 10,000 idle sockets
+and 100 more that ask for an echo twenty times a second each. Round trips and the server's processor
 time are taken while no dashboard is open, and while a page asks for what its views do, as often as
 they do. Who asks is no browser, which would want the processor for itself.
 """
@@ -43,6 +43,7 @@ PHASES: tuple[tuple[str, float, dict[str, object] | None], ...] = (
     ("sockets", 2.0, {"ask": "sockets", "with": {}}),
     ("sockets, longest queue", 2.0, {"ask": "sockets", "with": {"order": "queue"}}),
     ("sockets, search", 2.0, {"ask": "sockets", "with": {"text": "nobody"}}),
+    ("processes, tree", 2.0, {"ask": "processes", "with": {"order": "tree"}}),
     ("processes, growth", 2.0, {"ask": "processes", "with": {"order": "growth"}}),
     ("no dashboard again", 0.0, None),
 )
@@ -186,7 +187,6 @@ def measure(count: int) -> None:
             gevent.spawn(ask_for_echoes, client, figures, EVERY * index / ASKERS)
             for index, client in enumerate(clients)
         ]
-        page = open_page(address)
         gevent.sleep(3.0)
         print(f"{len(sockets)} idle sockets, {ASKERS} that ask {1 / EVERY:.0f} times a second\n")
         print("| | median ms | 99 % ms | worst ms | answer ms | answers | server busy |")
@@ -194,15 +194,18 @@ def measure(count: int) -> None:
         for name, every, question in PHASES:
             now = Figures()
             figures.append(now)
-            looks = None if question is None else gevent.spawn(look, page, question, every, now)
+            looks = page = None
+            if question is not None:
+                # Also a page that asks nothing costs something: its socket, and a timer.
+                page = open_page(address)
+                looks = gevent.spawn(look, page, question, every, now)
             began, computed = time.perf_counter(), processor_seconds(pid)
             gevent.sleep(SECONDS)
             now.busy = (processor_seconds(pid) - computed) / (time.perf_counter() - began)
             print(now.line(name), flush=True)
-            if looks is not None:
+            if looks is not None and page is not None:
                 looks.kill()
                 page.close()
-                page = open_page(address)
         gevent.killall(askers)
 
 

@@ -30,12 +30,14 @@ def close(desk: Desk, asked: Asked) -> str:
     """Close a socket with a code and a reason; a stream has a reason only."""
     relayed = _relayed(desk.scope, asked)
     reason = asked.text("reason", "", 120)
+    topic, said = "sse.close", "Closing the stream."
+    payload: dict[str, object] = {"reason": reason}
     if isinstance(relayed, Connection):
-        code = asked.number("code", 1000, 1000, 4999)
-        desk.scope.node.route(relayed.pid, "ws.close", {"code": code, "reason": reason})
-        return f"Closing with {code}."
-    desk.scope.node.route(relayed.pid, "sse.close", {"reason": reason})
-    return "Closing the stream."
+        payload["code"] = code = asked.number("code", 1000, 1000, 4999)
+        topic, said = "ws.close", f"Closing with {code}."
+    if not desk.scope.node.route(relayed.pid, topic, payload):
+        raise BadQuestion("it closes already; it can only be killed")
+    return said
 
 
 def kill(desk: Desk, asked: Asked) -> str:

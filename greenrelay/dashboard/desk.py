@@ -118,7 +118,9 @@ class Desk(RelayTarget):
         name, node = message.get("ask"), self.scope.node
         if name == "cluster":
             if node.cluster is not None:
-                ask_for_summaries(observers(node).values())
+                found = observers(node)
+                self._told = {key: row for key, row in self._told.items() if key in found}
+                ask_for_summaries(found.values())
             return cluster_of(node, self._told)
         where = asked.text("node", "") or _node_of(asked)
         if where in ("", node.id):

@@ -33,6 +33,7 @@ from greenrelay.http.relay_response import relay
 from greenrelay.http.state import EXTENSION, AppState, state_of
 from greenrelay.relay.origin import parse_origins
 from greenrelay.runtime.messaging import spawn
+from greenrelay.runtime.watchdog import Watchdog
 
 log = logging.getLogger("greenrelay.dashboard")
 
@@ -70,12 +71,38 @@ def mount_dashboard(app: Flask, entry: HttpDashboard, in_force: InForce) -> None
         )
 
 
+def dashboards_changed(app: Flask, configuration: Configuration, in_force: InForce) -> None:
+    """Do what a reload has to do besides routes; ``configuration`` is in force in ``app`` by now.
+
+    Other nodes hear that this one has a dashboard, or has none any more.
+    """
+    state = state_of(app)
+    change = partial(_change, _told(state, app, in_force), bool(configuration.dashboards))
+    if state.starters:
+        # Nothing runs by now.
+        state.starters.append(change)
+    else:
+        change()
+
+
+def _change(told: Scope, has_dashboard: bool) -> None:
+    node = told.node
+    if has_dashboard and node.watchdog is None:
+        # As at the start: it shows what keeps the hub busy, so somebody has to look.
+        node.watchdog = Watchdog(node)
+        node.watchdog.start()
+    observe(told, is_wanted=has_dashboard)
+
+
 def _tell_other_nodes(app: Flask, in_force: InForce) -> None:
     state = app.extensions.get(EXTENSION)
-    # What a reload mounts on has no state: then other nodes hear of it after the next start.
+    # What a reload mounts on has no state: see ``dashboards_changed``.
     if isinstance(state, AppState):
-        told = Scope(state.node, partial(in_force, app), READONLY, "", who="other nodes")
-        state.starters.append(partial(observe, told))
+        state.starters.append(partial(observe, _told(state, app, in_force)))
+
+
+def _told(state: AppState, app: Flask, in_force: InForce) -> Scope:
+    return Scope(state.node, partial(in_force, app), READONLY, "", who="other nodes")
 
 
 @dataclass(slots=True)

@@ -1,9 +1,10 @@
 """What each node of a cluster tells the dashboards of the others.
 
-Source: Operations, "Dashboard"; Cluster. One process of each node that has a dashboard is in the
-group ``greenrelay.observers``. It answers calls with the topic ``observe``, whose payload is that
-of a page's question, and a message ``observe.summary`` with ``observed``. The nodes of a cluster
-trust each other, so it asks for no password; it changes nothing.
+Source: Operations, "Dashboard"; Cluster. One process of each node is in the group
+``greenrelay.observers`` while the node has a dashboard, which a reload may bring or take away. It
+answers calls with the topic ``observe``, whose payload is that of a page's question, and a message
+``observe.summary`` with ``observed``. The nodes of a cluster trust each other, so it asks for no
+password; it changes nothing.
 """
 
 from __future__ import annotations
@@ -22,15 +23,15 @@ from greenrelay.dashboard.processes import details_of
 from greenrelay.dashboard.questions import question
 from greenrelay.dashboard.reader import Reader
 from greenrelay.dashboard.scope import Scope, states_of
-from greenrelay.errors import GreenRelayError, NameTaken
-from greenrelay.runtime.grouping import join, members
+from greenrelay.errors import GreenRelayError
+from greenrelay.runtime.grouping import join, leave, members
 from greenrelay.runtime.messaging import call, send
 from greenrelay.runtime.node import Node
 from greenrelay.runtime.relations import info
 from greenrelay.runtime.server import Server
 
 GROUP = NAME = "greenrelay.observers"
-ASK, SUMMARY, OBSERVED = "observe", "observe.summary", "observed"
+ASK, SUMMARY, OBSERVED, WANTED = "observe", "observe.summary", "observed", "observe.wanted"
 MAX_GROUPS = 200
 # For each node, when somebody waits for all of them.
 PATIENCE = 2.0
@@ -40,18 +41,22 @@ Row = dict[str, Any]
 class Observer(Server):
     """Answers the dashboards of other nodes."""
 
+    is_found = False
+
     def init(self, scope: Scope) -> None:
         """Be found by the others."""
         self.reader = Reader(scope)
-        join(GROUP)
+        self._be_found(True)
 
     def terminate(self, reason: str) -> None:
         """Look at nothing any more."""
         self.reader.close()
 
     def handle_message(self, message: Message) -> object:
-        """Send the sum of this node to whoever asks."""
-        if message.topic == SUMMARY and message.sender is not None:
+        """Send the sum of this node to whoever asks; hear whether it is to be found."""
+        if message.topic == WANTED:
+            self._be_found(message.payload is True)
+        elif message.topic == SUMMARY and message.sender is not None:
             with suppress(GreenRelayError):
                 send(message.sender, OBSERVED, summary(self.reader.scope.node))
         return None
@@ -66,15 +71,24 @@ class Observer(Server):
         except BadQuestion as error:
             return {"error": str(error)}
 
+    def _be_found(self, is_wanted: bool) -> None:
+        if is_wanted and not self.is_found:
+            join(GROUP)
+        elif self.is_found and not is_wanted:
+            leave(GROUP)
+        self.is_found = is_wanted
 
-def observe(scope: Scope) -> None:
-    """Let the dashboards of other nodes ask about this one, if there are others."""
+
+def observe(scope: Scope, *, is_wanted: bool = True) -> None:
+    """Let the dashboards of other nodes ask about this one, if there are others, or no more."""
     node = scope.node
+    observer = node.names.owner(NAME)
     is_member = any(each.engine != LOCAL for each in scope.in_force().clusters)
-    if is_member or node.cluster is not None:
-        # Another dashboard of this node may have begun.
-        with suppress(NameTaken):
-            node.spawn(Observer, scope, name=NAME)
+    if observer is not None:
+        # By a message, so that whoever changes his mind is heard in that order.
+        node.route(observer, WANTED, is_wanted)
+    elif is_wanted and (is_member or node.cluster is not None):
+        node.spawn(Observer, scope, name=NAME)
 
 
 def summary(node: Node) -> Row:

@@ -12,7 +12,7 @@ from typing import Any
 from greenrelay.core.pid import Pid
 from greenrelay.dashboard.scope import Relayed
 from greenrelay.dashboard.shown import short_map
-from greenrelay.dashboard.walk import strides
+from greenrelay.dashboard.walk import in_order, strides
 from greenrelay.transport.connection import Connection
 from greenrelay.transport.recent import Closed, user_of
 
@@ -56,7 +56,7 @@ class SocketFilter:
 
 
 def _holds(wanted: str, *texts: str) -> bool:
-    return not wanted or any(wanted.lower() in text.lower() for text in texts)
+    return not wanted or wanted.lower() in "\n".join(texts).lower()
 
 
 def _texts(relayed: Relayed) -> list[str]:
@@ -95,7 +95,7 @@ def find(relayed: Iterable[Relayed], wanted: SocketFilter, order: str) -> list[s
     if key is not None:
         # Numbers only: ten thousand tuples would set the garbage collector off.
         keys = [key(each) for each in strides(found)]
-        return [found[index].pid for index in sorted(range(len(keys)), key=keys.__getitem__)]
+        return [found[index].pid for index in in_order(keys)]
     pids: list[str] = [each.pid for each in found]
     return pids[::-1] if order == "newest" else pids
 

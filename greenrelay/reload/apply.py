@@ -12,8 +12,9 @@ from importlib import invalidate_caches
 
 from flask import Flask
 
-from greenrelay.boot import APPLIED, Applied, declare, parts, read
+from greenrelay.boot import APPLIED, Applied, declare, in_force, parts, read
 from greenrelay.config.resolve import Configuration
+from greenrelay.dashboard.mount import dashboards_changed
 from greenrelay.errors import ConfigError, GreenRelayError
 from greenrelay.http.registry import middleware_specs
 from greenrelay.http.state import state_of
@@ -73,6 +74,7 @@ def _reload(
         applied.configuration = part
     # The first app has what belongs to the node; one that has lost its server goes on as it is.
     pairs[0][1].configuration = new
+    dashboards_changed(pairs[0][0], new, in_force)
     troubles = _change_services(node, pairs[0][1], plan)
     _drop_hosts(node, old, new)
     return Changes(found.lines, (*found.warnings, *troubles), found.are_for_routes)

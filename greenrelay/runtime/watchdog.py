@@ -11,7 +11,9 @@ four answers in each ``threshold``.
 
 Which process runs is not written down anywhere, for that would cost something at each switch. A
 greenlet that waits has a frame to be seen and the one that runs has none, so the process is
-found by looking at all of them, which happens only when there is something to report.
+found by looking at all of them, which happens only when there is something to report. A request
+that is no process is found the same way: WSGI hands it on as ``environ``, from one frame of its
+stack to the next.
 
 Code that holds the interpreter's lock (a regular expression, a C extension) holds this thread up
 too: it is reported when it lets go of the lock, mostly before the next line runs. Where the system
@@ -27,6 +29,7 @@ import time
 import traceback
 from queue import Empty
 from time import clock_gettime, monotonic
+from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 import gevent
@@ -43,6 +46,8 @@ THRESHOLD = 0.1
 ASKS_PER_THRESHOLD = 4
 # A log handler may keep the thread; closing waits no longer than this for it.
 CLOSE_TIMEOUT = 1.0
+# As much of what a client has asked for as a line of the log shows.
+SHOWN = 300
 pthread_getcpuclockid = getattr(time, "pthread_getcpuclockid", None)
 _ANSWER, _CLOSE, _ENDED = range(3)
 
@@ -118,11 +123,10 @@ class Watchdog:
         processes = tuple(self.node.processes.values())
         if not processes:
             return
-        process = running_process(processes)
         log.warning(
             "%s has kept the hub busy for %.3f s (allowed: %g s); nothing else of node %s runs "
             "meanwhile. It is at\n%s",
-            f"{process.pid} ({process.entry})" if process is not None else "code of no process",
+            _who(processes, frame),
             seconds,
             self.threshold,
             self.node.id,
@@ -141,6 +145,37 @@ def running_process(processes: tuple[Process, ...]) -> Process | None:
         if target is not None and target and target.gr_frame is None:
             return process
     return None
+
+
+def running_request(frame: FrameType | None) -> str | None:
+    """Return method and path of the request that a stack answers; None where it answers none."""
+    while frame is not None:
+        if "environ" in frame.f_code.co_varnames:
+            environ = frame.f_locals.get("environ")
+            if isinstance(environ, dict) and "REQUEST_METHOD" in environ:
+                path = f"{environ.get('SCRIPT_NAME', '')}{environ.get('PATH_INFO', '')}"
+                return f"{environ['REQUEST_METHOD']} {path}"
+        frame = frame.f_back
+    return None
+
+
+def _who(processes: tuple[Process, ...], frame: FrameType | None) -> str:
+    process = running_process(processes)
+    if process is not None:
+        return f"{process.pid} ({_on_one_line(process.entry)})"
+    request = running_request(frame)
+    if request is not None:
+        return f"a request that is no process ({_on_one_line(request)})"
+    if frame is None:
+        return "code of no process"
+    code = frame.f_code
+    return f"code of no process ({code.co_name} at {code.co_filename}:{frame.f_lineno})"
+
+
+def _on_one_line(text: str) -> str:
+    """Return a text that a client may have chosen, such as a path, for a line of the log."""
+    cut = text if len(text) <= SHOWN else f"{text[:SHOWN]}…"
+    return cut if cut.isprintable() else repr(cut)[1:-1]
 
 
 def _wait(news: Any, seconds: float, hub_thread: int) -> tuple[int | None, float]:

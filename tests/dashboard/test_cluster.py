@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
+from flask import Flask
 
 import greenrelay as gr
 from greenrelay.cluster.local import Bus, LocalEngine
 from greenrelay.dashboard.observer import GROUP
 from greenrelay.http.state import state_of
-from tests.dashboard.page import Page, dashboard
+from greenrelay.reload.apply import reload
+from greenrelay.web import GreenRelay
+from tests.dashboard.page import Page, dashboard, entries
 from tests.probe import end, wait, wait_for
-from tests.serving import connected, http
+from tests.serving import connected, http, serving
 
 
 @pytest.fixture
@@ -183,6 +188,62 @@ def test_a_node_that_is_gone_is_not_shown(near: tuple[str, gr.Node], bus: Bus) -
         wait_for(lambda: brief.id in rows_of(page))
 
     wait_for(lambda: brief.id not in rows_of(page))
+
+
+def test_a_reload_lets_other_nodes_know_of_a_dashboard(
+    near: tuple[str, gr.Node], bus: Bus, tmp_path: Path
+) -> None:
+    file, app = tmp_path / "config.yaml", Flask("late")
+    file.write_text(json.dumps(entries()[:1]))
+    with gr.Node("late", cluster=LocalEngine(bus)) as late:
+        GreenRelay(app, str(file), node=late)
+        with serving(app):
+            page = Page(near[0])
+            assert "processes" not in told(page, late, lambda row: row.get("state") == "connected")
+
+            # Twice: it comes back after it was taken away.
+            for _ in range(2):
+                reload_with(app, file, entries())
+
+                row = told(page, late, lambda row: "processes" in row)
+                assert row["groups"] == {GROUP: 1}
+                assert late.watchdog is not None
+                assert late.watchdog.is_running
+
+                reload_with(app, file, entries()[:1])
+
+                told(page, late, lambda row: row and "processes" not in row)
+                answer = page.request(ask="sockets", **{"with": {"node": late.id}})
+                assert "has no dashboard" in answer["error"]
+
+
+def reload_with(app: Flask, file: Path, configuration: list[dict[str, object]]) -> None:
+    file.write_text(json.dumps(configuration))
+    reload(app)
+
+
+def test_another_dashboard_more_or_less_changes_nothing(
+    near: tuple[str, gr.Node], bus: Bus, tmp_path: Path
+) -> None:
+    file, app = tmp_path / "config.yaml", Flask("late")
+    second = {**entries()[1], "name": "second", "path": "/second/"}
+    file.write_text(json.dumps(entries()))
+    with gr.Node("late", cluster=LocalEngine(bus)) as late:
+        GreenRelay(app, str(file), node=late)
+        # Before anything runs as well.
+        reload_with(app, file, [*entries(), second])
+        with serving(app):
+            page = Page(near[0])
+            told(page, late, lambda row: "processes" in row)
+
+            reload_with(app, file, [entries()[0], second])
+
+            assert page.ask("sockets", node=late.id)["total"] == 0
+            assert late.groups.members(GROUP) == (late.names.owner(GROUP),)
+
+            reload_with(app, file, entries()[:1])
+
+            wait_for(lambda: not late.groups.members(GROUP))
 
 
 def test_a_node_that_is_cut_off_says_so(near: tuple[str, gr.Node], bus: Bus, bare: gr.Node) -> None:

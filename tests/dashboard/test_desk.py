@@ -170,6 +170,20 @@ def test_a_wrong_password_may_not_be_tried_for_ever() -> None:
         assert sign_in(address)[0] == 429
 
 
+def test_what_closes_already_can_only_be_killed() -> None:
+    with dashboard() as (address, _), connected(address, "/chat") as client:
+        page = Page(address)
+        pid = page.ask("sockets", user="ada")["rows"][0]["pid"]
+        page.do("close", pid=pid, code=4001)
+
+        # The client has not answered the close frame by now.
+        assert page.ask("socket", pid=pid)["socket"]["state"] == "closing"
+        assert page.do("close", pid=pid)["error"] == "it closes already; it can only be killed"
+        assert page.do("kill", pid=pid)["data"]["said"] == "Killed."
+
+        assert client.wait_closed()[0] == 4001
+
+
 def test_draining_closes_every_socket() -> None:
     with dashboard() as (address, _), connected(address, "/chat") as client:
         page = Page(address)

@@ -3,8 +3,17 @@
 from __future__ import annotations
 
 from greenrelay import Child, Node, Supervisor, receive
-from greenrelay.dashboard.processes import Depths, details, find, groups, names, row, services
-from greenrelay.process import join, register
+from greenrelay.dashboard.processes import (
+    ALL_RELATED,
+    Depths,
+    details,
+    find,
+    groups,
+    names,
+    row,
+    services,
+)
+from greenrelay.process import join, register, spawn_linked
 from tests.probe import Probe, assert_receive, wait, wait_for
 
 
@@ -59,6 +68,28 @@ def test_children_stand_below_their_supervisor() -> None:
         shown = row(node.processes[supervisor], 0, {})
         assert (shown["is_supervisor"], shown["link_count"]) == (True, 2)
         assert [each["id"] for each in services(node)] == ["one", "two"]
+
+
+def test_of_many_relations_the_first_are_shown_and_all_are_counted() -> None:
+    with Node() as node, Probe(node) as probe:
+        children = [probe.do(spawn_linked, wait) for _ in range(ALL_RELATED + 5)]
+
+        shown = details(node.processes[probe.pid])
+
+        assert [each["pid"] for each in shown["links"]] == children[:ALL_RELATED]
+        assert (shown["links_count"], shown["monitors_count"]) == (ALL_RELATED + 5, 0)
+
+
+def test_of_many_children_the_first_are_shown_and_all_are_counted() -> None:
+    with Node() as node:
+        plan = Supervisor([Child(f"child {number}", wait) for number in range(ALL_RELATED + 5)])
+        supervisor = node.spawn(plan)
+        wait_for(lambda: len(node.processes) == ALL_RELATED + 6)
+
+        shown = details(node.processes[supervisor])
+
+        assert len(shown["children"]) == ALL_RELATED
+        assert (shown["children_count"], shown["links_count"]) == (ALL_RELATED + 5,) * 2
 
 
 def member() -> None:

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import textwrap
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from time import monotonic
 
 import gevent
@@ -136,8 +136,59 @@ def test_a_callback_of_the_hub_is_code_of_no_process(
     gevent.get_hub().loop.run_callback(spin_until_reported, reports)
     wait_for(lambda: reports.texts, timeout=LONGEST)
 
-    assert reports.texts[0].startswith("code of no process has kept the hub busy for ")
+    head, *stack = reports.texts[0].splitlines()
+    assert head.startswith(f"code of no process (spin_until_reported at {__file__}:")
+    assert ") has kept the hub busy for " in head
+    assert "in spin_until_reported" in "".join(stack)
+
+
+def serve(environ: Mapping[str, object], view: Callable[[], object]) -> None:
+    """Answer a request as a WSGI server does."""
+    view()
+
+
+@pytest.mark.parametrize(
+    ("environ", "shown"),
+    [
+        ({"REQUEST_METHOD": "GET", "PATH_INFO": "/block"}, "GET /block"),
+        ({"REQUEST_METHOD": "PUT", "SCRIPT_NAME": "/app", "PATH_INFO": "/a"}, "PUT /app/a"),
+        # Whoever asks cannot write lines of the log.
+        ({"REQUEST_METHOD": "GET", "PATH_INFO": "/a\nERROR b"}, "GET /a\\nERROR b"),
+        ({"REQUEST_METHOD": "GET", "PATH_INFO": "/" + "a" * 5000}, f"GET /{'a' * 295}…"),
+    ],
+)
+def test_a_request_that_is_no_process_is_named_by_method_and_path(
+    node: gr.Node,
+    probe: Probe,
+    watchdog: Watchdog,
+    reports: Reports,
+    environ: dict[str, object],
+    shown: str,
+) -> None:
+    settle(node)
+    reports.texts.clear()
+
+    gevent.get_hub().loop.run_callback(serve, environ, lambda: spin_until_reported(reports))
+    wait_for(lambda: reports.texts, timeout=LONGEST)
+
+    assert reports.texts[0].startswith(
+        f"a request that is no process ({shown}) has kept the hub busy for "
+    )
     assert "in spin_until_reported" in reports.texts[0]
+
+
+def test_an_environment_that_is_no_request_is_none(
+    node: gr.Node, probe: Probe, watchdog: Watchdog, reports: Reports
+) -> None:
+    settle(node)
+    reports.texts.clear()
+
+    gevent.get_hub().loop.run_callback(
+        serve, dict(os.environ), lambda: spin_until_reported(reports)
+    )
+    wait_for(lambda: reports.texts, timeout=LONGEST)
+
+    assert reports.texts[0].startswith("code of no process (spin_until_reported at ")
 
 
 def test_an_idle_hub_is_no_stall(node: gr.Node, probe: Probe, reports: Reports) -> None:

@@ -90,6 +90,8 @@ export class List {
     this.empty.hidden = this.total > 0;
     for (const [index, element] of this.#elements) {
       if (index < first || index >= last || index >= this.total) {
+        // Whoever was at this row is left at the list.
+        if (element.contains(document.activeElement)) this.frame.focus({ preventScroll: true });
         element.remove();
         this.#elements.delete(index);
       }
@@ -123,10 +125,16 @@ export class List {
     this.#columns.forEach((column, index) => {
       const cell = element.children[index];
       if (index === 0 && this.open) this.#fillLink(cell, row, column);
-      else if (row.is_gone) setText(cell, "");
+      else if (row.is_gone) this.#clear(cell, element);
       else if (column.fill) column.fill(cell, row);
       else setText(cell, column.text(row));
     });
+  }
+
+  // Whoever has pressed a button of this row is left at the row.
+  #clear(cell, element) {
+    if (cell.contains(document.activeElement)) element.querySelector("a")?.focus({ preventScroll: true });
+    setText(cell, "");
   }
 
   // The first cell is the link of the row, which covers all of it.

@@ -41,8 +41,12 @@ export function processView(page, [pid]) {
   };
 }
 
-const related = (found) => make("ul", { class: "plain" }, found.map((each) =>
-  make("li", {}, pidLink(each.pid), " ", make("span", { class: "muted" }, each.name || each.entry || ""))));
+const related = (found, total) => [
+  make("ul", { class: "plain" }, found.map((each) =>
+    make("li", {}, pidLink(each.pid), " ", make("span", { class: "muted" }, each.name || each.entry || "")))),
+  more(found, total)];
+
+const more = (found, total) => (total > found.length ? make("p", { class: "muted" }, `and ${count(total - found.length)} more`) : null);
 
 function sheets(process) {
   const context = Object.entries(process.context);
@@ -68,9 +72,9 @@ function sheets(process) {
       ["Links kill it", process.trap_links ? "no, it traps them" : "yes"],
     ])),
     section("Relations",
-      make("h3", {}, `Links (${process.links.length})`), process.links.length ? related(process.links) : make("p", { class: "muted" }, "None."),
-      make("h3", {}, `Monitors (${process.monitors.length})`), process.monitors.length ? related(process.monitors) : make("p", { class: "muted" }, "None."),
-      make("h3", {}, `Monitored by (${process.monitored_by_count})`), process.monitored_by.length ? related(process.monitored_by.slice(0, 12)) : make("p", { class: "muted" }, "Nobody.")),
+      make("h3", {}, `Links (${count(process.links_count)})`), process.links.length ? related(process.links, process.links_count) : make("p", { class: "muted" }, "None."),
+      make("h3", {}, `Monitors (${count(process.monitors_count)})`), process.monitors.length ? related(process.monitors, process.monitors_count) : make("p", { class: "muted" }, "None."),
+      make("h3", {}, `Monitored by (${count(process.monitored_by_count)})`), process.monitored_by.length ? related(process.monitored_by.slice(0, 12), process.monitored_by_count) : make("p", { class: "muted" }, "Nobody.")),
     section("Context", context.length ? facts(context.map(([name, value]) => [name, make("span", { class: "mono" }, value)])) : make("p", { class: "muted" }, "None.")),
   ];
 }
@@ -86,7 +90,7 @@ function wideSheets(process) {
   ];
   if (process.children.length) {
     found.unshift(section("Children", table("Children", ["Id", "State", "Process", "Restarts", "Last ending"],
-      process.children.map((each) => [each.id, each.state, each.pid ? pidLink(each.pid) : "–", each.restarts, each.reason]))));
+      process.children.map((each) => [each.id, each.state, each.pid ? pidLink(each.pid) : "–", each.restarts, each.reason])), more(process.children, process.children_count)));
   }
   return found;
 }

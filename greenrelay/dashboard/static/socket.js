@@ -2,6 +2,7 @@
 
 import { askFor } from "./dialog.js";
 import { asking, button, facts, linkTo, make, nodeOf, patch, pidLink, section, shortPid } from "./dom.js";
+import { askToClose, askToKill } from "./endings.js";
 import { bytes, codeText, count, dayAndTime, duration, milliseconds } from "./format.js";
 import { Traffic } from "./traffic.js";
 
@@ -105,16 +106,7 @@ function actionsOf(page, pid, socket) {
       });
       if (values) await page.act("transfer", { pid, ...values });
     }),
-    button("Close…", async () => {
-      const isStream = socket()?.kind === "stream";
-      const fields = [{ name: "code", label: "Code", type: "number", value: "1000", required: true },
-        { name: "reason", label: "Reason", value: "" }].slice(isStream ? 1 : 0);
-      const values = await askFor({ title: "Close this socket", fields, confirm: "Close" });
-      if (values) await page.act("close", { pid, reason: values.reason, code: Number(values.code ?? 1000) });
-    }),
-    button("Kill…", async () => {
-      const values = await askFor({ title: "Cut this connection?", text: "TCP is cut without a closing handshake; the client sees 1006.", confirm: "Kill", dangerous: true });
-      if (values) await page.act("kill", { pid });
-    }, "dangerous"),
+    button("Close…", () => askToClose(page, socket())),
+    button("Kill…", () => askToKill(page, socket()), "dangerous"),
   ];
 }

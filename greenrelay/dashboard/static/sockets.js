@@ -1,6 +1,7 @@
 // All sockets and streams, with filters.
 
-import { address, asking, make, setText, shortPid } from "./dom.js";
+import { address, asking, button, make, setText, shortPid } from "./dom.js";
+import { endingOf } from "./endings.js";
 import { count, duration, milliseconds } from "./format.js";
 import { List } from "./list.js";
 
@@ -38,7 +39,7 @@ export function socketsView(page, _, query) {
   const sum = make("p", { class: "muted sum", role: "status" });
   const list = new List({
     label: "Sockets",
-    columns: COLUMNS,
+    columns: page.mayAct ? [...COLUMNS, endColumn(page)] : COLUMNS,
     open: (row) => address("socket", row.pid),
     rowClass: (row) => (row.queue > 0 ? "busy" : ""),
     empty: "No socket is open that fits.",
@@ -58,6 +59,28 @@ export function socketsView(page, _, query) {
     element: make("div", { class: "stack tall" }, filters, sum, list.element),
     every: 2000,
     poll: () => list.refresh(),
+  };
+}
+
+// A button in each row, which says what it is about also where its row is not seen.
+function endColumn(page) {
+  const shown = new WeakMap();
+  return {
+    label: "End",
+    class: "c-end",
+    fill(cell, row) {
+      const ending = endingOf(page, row);
+      if (!ending) {
+        cell.replaceChildren();
+        return;
+      }
+      const press = cell.querySelector("button") ?? button("", () => shown.get(press)?.(), "small");
+      // An element of the list is used for one socket after the other.
+      shown.set(press, () => ending.ask(page, row));
+      setText(press, ending.text);
+      press.setAttribute("aria-label", `${ending.text} ${shortPid(row.pid)}`);
+      if (!press.isConnected) cell.replaceChildren(press);
+    },
   };
 }
 

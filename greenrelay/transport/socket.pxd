@@ -33,5 +33,6 @@ cdef class ClientSocket:
     @cython.locals(count=Py_ssize_t)
     cdef _send(self, data, list frames)
     cdef _keep(self, data, list frames, Py_ssize_t count)
+    cdef _listen(self)
     cdef _read_hidden(self)
     cdef _lose(self, error)

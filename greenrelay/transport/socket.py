@@ -36,6 +36,7 @@ JOINED_FRAMES = 64
 JOINED_BYTES = 32_768
 
 _READ, _WRITE = 1, 2
+_LIBUV = "gevent.libuv.watcher"
 _AGAIN = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 # They are one class only after gevent.monkey.
 _TLS = (ssl.SSLSocket, gevent_ssl.SSLSocket)
@@ -129,7 +130,14 @@ class ClientSocket:
         """Begin to read, unless the first write has found the client gone."""
         # libev ends the whole OS process for a watcher on a closed file descriptor.
         if self.is_open:
-            self._reader.start(self._on_readable)
+            self._listen()
+
+    def _listen(self) -> None:
+        reader = self._reader
+        if type(reader).__module__ == _LIBUV:
+            reader.start(self._on_events, pass_events=True)
+        else:
+            reader.start(self._on_readable)
 
     def pause(self) -> None:
         """Stop reading: what the client sends stays in the kernel and slows it down."""
@@ -140,7 +148,7 @@ class ClientSocket:
         """Read again after pause."""
         if self.is_open and self._is_paused:
             self._is_paused = False
-            self._reader.start(self._on_readable)
+            self._listen()
             self._read_hidden()
 
     def write(self, data: bytes, *, is_last: bool = False) -> bool:
@@ -280,6 +288,14 @@ class ClientSocket:
         if joined is not None:
             with suppress(OSError):
                 self._sock.send(b"".join(joined))
+
+    def _on_events(self, events: int) -> None:
+        if events < 0 and self.is_open and not self._is_paused:
+            # After a reset libuv watches no more and tells gevent only once, while the kernel gives
+            # out what came before the reset first, and the reset with a later read.
+            self._reader.stop()
+            self._listen()
+        self._on_readable()
 
     def _on_readable(self) -> None:
         if not self.is_open or self._is_paused:

@@ -14,6 +14,7 @@ one connection perhaps, while turns are longer than TURN, and grows back while t
 
 from __future__ import annotations
 
+import sys
 from collections import deque
 from time import monotonic
 from typing import Any, Protocol
@@ -60,21 +61,23 @@ class Turns:
             self._adapt(now - self._began)
         self._began = now
         end = now + self._slice
-        try:
-            while waiting:
-                connection = waiting.popleft()
+        while waiting:
+            connection = waiting.popleft()
+            try:
                 if connection.take_turn():
                     waiting.append(connection)
-                if monotonic() >= end:
-                    break
-        finally:
-            # One whose turn fails must not be the last to have had one.
-            if waiting:
-                self._timer.start(self._run)
-            else:
-                self._began = 0.0
-                self._timer.close()
-                self._timer = None
+            except BaseException:
+                # It must not be the last to have had a turn. And nothing may be raised here: gevent
+                # would look at the timer then, which may be closed below, and libuv would abort.
+                gevent.get_hub().handle_error(connection, *sys.exc_info())
+            if monotonic() >= end:
+                break
+        if waiting:
+            self._timer.start(self._run)
+        else:
+            self._began = 0.0
+            self._timer.close()
+            self._timer = None
 
     def _adapt(self, turn: float) -> None:
         if turn > TURN:

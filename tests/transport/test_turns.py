@@ -117,7 +117,7 @@ def test_fewer_have_a_turn_while_what_comes_of_it_takes_long() -> None:
         log.clear()
         loop.run_callback(work)
 
-    watcher: Any = loop.prepare()
+    watcher: Any = loop.check()
     watcher.start(count)
     talkers = [Talker(name, 10**9, log) for name in ("a", "b", "c")]
     for talker in talkers:

@@ -1,7 +1,6 @@
 """HTTP: "Three ways in" and "Entries"."""
 
 import textwrap
-import threading
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ from greenrelay.runtime.node import open_nodes
 from greenrelay.web import GreenRelay, create_app, websocket_relay
 from tests.http import views
 from tests.serving import Refused, connected, http, serving
+from tests.threads import NativeThread
 
 SEED = """
 version: "1.0"
@@ -323,9 +323,7 @@ class TestServersWithoutGevent:
         GreenRelay(app)
         app.add_url_rule("/spawn", view_func=lambda: str(spawn(int)))
         statuses: list[int] = []
-        thread = threading.Thread(
-            target=lambda: statuses.append(app.test_client().get("/spawn").status_code)
-        )
+        thread = NativeThread(lambda: statuses.append(app.test_client().get("/spawn").status_code))
         thread.start()
         thread.join()
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-import threading
+from functools import partial
 
 import pytest
 
@@ -11,6 +11,7 @@ import greenrelay as gr
 from greenrelay.core.message import Message
 from greenrelay.runtime.process import Process
 from tests.probe import Probe, assert_receive, wait_for
+from tests.threads import NativeThread
 
 
 class Picky(Process):
@@ -51,7 +52,7 @@ def test_from_another_thread_it_is_logged(
     node.admit(picky)
     node.groups.join("room", picky)
     node.run(lambda: None)
-    thread = threading.Thread(target=gr.broadcast, args=("room", "news"))
+    thread = NativeThread(partial(gr.broadcast, "room", "news"))
 
     with caplog.at_level(logging.WARNING):
         thread.start()

@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import textwrap
-import threading
 import weakref
 from collections.abc import Callable
 from functools import partial
@@ -25,6 +24,7 @@ from greenrelay.runtime.task import READY, Task
 from greenrelay.runtime.timers import Timers
 from greenrelay.runtime.waiter import Waiter
 from tests.probe import Probe, assert_nothing, assert_receive, settle, wait, wait_for, wait_for_ever
+from tests.threads import NativeThread
 
 
 def in_thread(function: Callable[[], Any]) -> Any:
@@ -40,7 +40,7 @@ def in_thread(function: Callable[[], Any]) -> Any:
             found.append(error)
         loop.run_callback_threadsafe(done.set)
 
-    thread = threading.Thread(target=run)
+    thread = NativeThread(run)
     thread.start()
     assert done.wait(10)
     thread.join()

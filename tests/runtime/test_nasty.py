@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import threading
 from collections.abc import Callable
 from itertools import pairwise
 from typing import Any
@@ -27,6 +26,7 @@ from tests.probe import (
     wait_for,
     wait_for_ever,
 )
+from tests.threads import NativeFlag
 
 
 def test_01_a_self_link_does_nothing(probe: Probe) -> None:
@@ -550,7 +550,7 @@ def test_22_blocked_in_gevent_it_ends_at_once(
 
 
 def test_22_blocked_in_the_thread_pool_it_ends_at_once(node: gr.Node, probe: Probe) -> None:
-    release = threading.Event()
+    release = NativeFlag()
     pool = gevent.get_hub().threadpool
 
     child = probe.do(gr.spawn_monitored, lambda: pool.apply(release.wait))

@@ -148,7 +148,7 @@ def test_a_client_that_does_not_read_its_answer_is_cut_off(
 
 def test_a_client_that_reads_slowly_but_steadily_gets_everything() -> None:
     with (
-        site(**{"timeouts.write": "200ms"}) as address,
+        site(**{"timeouts.write": "1s"}) as address,
         connected(address, receive_buffer=65_536) as sock,
     ):
         sock.sendall(head("GET /large", "Connection: close"))

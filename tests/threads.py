@@ -13,7 +13,8 @@ from gevent.monkey import get_original
 
 from tests.probe import wait_for
 
-_start, _lock = get_original("_thread", ["start_new_thread", "allocate_lock"])
+_start = get_original("_thread", "start_new_thread")
+_lock = get_original("_thread", "allocate_lock")
 
 
 class NativeFlag:

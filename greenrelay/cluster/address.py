@@ -18,6 +18,7 @@ from greenrelay.errors import EngineError
 DEFAULT_PORT = 4222
 LOCAL = "local"
 _ALLOWED = 'it must be "local", "nats://user:pass@host:4222,host2:4222" or "tls://host:4222"'
+_UNESCAPED = 'a "?" in a user or password must be written "%3F"'
 _HOST = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9._-]+))(?::([0-9]{1,5}))?")
 _MIN_LEASE, _MAX_LEASE = 2.0, 3600.0
 
@@ -82,10 +83,12 @@ def parse_address(text: str) -> Address:
 
 def redacted(text: str) -> str:
     """Return an address without what proves who one is."""
-    scheme, mark, rest = text.partition("://")
-    who, at, where = rest.rpartition("@")
+    head, at, where = text.rpartition("@")
     if not at:
         return text
+    scheme, mark, who = head.partition("://")
+    if not mark:
+        scheme, who = "", head
     user, colon, _ = who.partition(":")
     return f"{scheme}{mark}{user + ':' if colon else ''}***@{where}"
 
@@ -107,7 +110,12 @@ def _parse(text: str, shown: str) -> Address:
         raise ValueError(_ALLOWED)
     rest, _, query = rest.partition("?")
     who, _, hosts = rest.rstrip("/").rpartition("@")
-    servers = tuple(server_of(each) for each in hosts.split(","))
+    try:
+        servers = tuple(server_of(each) for each in hosts.split(","))
+    except ValueError:
+        if not who and "@" in query:
+            raise ValueError(_UNESCAPED) from None
+        raise
     options = _options(query)
     if who and ("creds" in options or "nkey" in options):
         raise ValueError("it has a user and a file with a key; one of them is enough")
@@ -124,6 +132,8 @@ def _credentials(who: str) -> Credentials:
 def _options(query: str) -> dict[str, object]:
     options: dict[str, object] = {}
     for name, value in parse_qsl(query, keep_blank_values=True):
+        if "@" in name:
+            raise ValueError(_UNESCAPED)
         if name not in _READ:
             raise ValueError(f"option {name!r} is unknown; known: {', '.join(sorted(_READ))}")
         if name in options:

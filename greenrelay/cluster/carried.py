@@ -17,8 +17,9 @@ from greenrelay.core.events import ExitError, Result
 from greenrelay.core.message import NO_CONTEXT
 from greenrelay.errors import RemoteError, UnsendablePayload
 
-# How much of the text of an error travels.
+# How much of the text of an error travels, and where that is too much for a server.
 MAX_TEXT = 64 * 1024
+MAX_SHORT = 2000
 
 
 def dump_context(context: Mapping[str, object]) -> tuple[Raw, int]:
@@ -55,6 +56,15 @@ def dump_result(result: Result) -> tuple[Raw, bool]:
         return dump([None, _text(result.reason), told]), True
 
 
+def shortened(result: Result) -> Result:
+    """Return how a process ended without its value, and with less of the text of its error."""
+    error = result.error
+    if error is not None:
+        parts = (error.type, error.message, error.traceback)
+        error = ExitError(*(_text(each, MAX_SHORT) for each in parts))
+    return Result(None, error, _text(result.reason, MAX_SHORT))
+
+
 def load_result(raw: Raw) -> Result:
     """Return how a process ended; raises ValueError for what does not say so."""
     told = load(raw)
@@ -68,12 +78,17 @@ def load_result(raw: Raw) -> Result:
     raise ValueError("it is no result")
 
 
-def dump_error(error: BaseException) -> Raw:
-    """Return what a call is to raise, as it travels: the name of its class, arguments, text."""
+def dump_error(error: BaseException, most: int = 0) -> Raw:
+    """Return what a call is to raise, as it travels: the name of its class, arguments, text.
+
+    With ``most``, that many characters of the text and no arguments.
+    """
     kind = type(error)
     name = kind.__qualname__
     if kind.__module__ not in ("builtins", errors.__name__):
         name = f"{kind.__module__}.{name}"
+    if most:
+        return dump([name, None, _text(str(error), most)])
     text = _text(str(error))
     try:
         return dump([name, list(error.args), text])
@@ -98,10 +113,10 @@ def load_error(raw: Raw) -> Exception:
         return RemoteError(name, text)
 
 
-def _text(text: str) -> str:
+def _text(text: str, most: int = MAX_TEXT) -> str:
     """Return text that can travel, shortened in the middle if it is long."""
     text = text.encode(errors="replace").decode()
-    if len(text) <= MAX_TEXT:
+    if len(text) <= most:
         return text
-    half = MAX_TEXT // 2
+    half = most // 2
     return f"{text[:half]}\n…\n{text[-half:]}"

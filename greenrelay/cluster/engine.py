@@ -8,12 +8,15 @@ told must not wait either.
 
 from __future__ import annotations
 
+import secrets
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
 Watcher = Callable[[str, str | None], None]
+# How the last part of the id of who looks at an engine begins; that of a node is hexadecimal.
+_LOOKER = "look-"
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +25,16 @@ class Member:
 
     node: str
     incarnation: str
+
+
+def looker(name: str) -> Member:
+    """Return who looks at an engine as the node ``name`` would, and is none to the others."""
+    return Member(f"{name}.{_LOOKER}{secrets.token_hex(4)}", "1")
+
+
+def is_looker(member: Member) -> bool:
+    """Whether it only looks at the engine and has no processes."""
+    return member.node.rpartition(".")[2].startswith(_LOOKER)
 
 
 class Sink(Protocol):
@@ -108,8 +121,14 @@ class Engine(Protocol):
     def watch(self, watcher: Watcher) -> None:
         """Call ``watcher(name, owner or None)`` for each name there is and each change after."""
 
+    def skew(self) -> float:
+        """Return by how many seconds the server's clock is ahead of this machine's; waits."""
+
     def drain(self) -> None:
         """Send what waits to be sent; waits, a few seconds at most."""
 
     def stop(self) -> None:
         """Say that this node leaves, and disconnect; idempotent."""
+
+    def crash(self) -> None:
+        """Be gone without a word, as if the program had been killed; a stop does nothing then."""

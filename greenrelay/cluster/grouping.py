@@ -21,6 +21,7 @@ from gevent.event import Event as Flag
 from greenrelay.cluster.casting import send_to_nodes
 from greenrelay.cluster.wire import Frame, Kind, dump, load
 from greenrelay.core.events import Joined, Left
+from greenrelay.core.groups import check_group
 from greenrelay.core.pid import Pid
 
 if TYPE_CHECKING:
@@ -116,8 +117,9 @@ class ClusterGroups:
                 group
             ):
                 del self._views[group]
-                for node in self._there.get(group, ()):
-                    self._mesh.links[node].post(Kind.UNFOLLOW, topic=group)
+                # Also to those whose last member has gone since they were asked.
+                for link in self._mesh.links.values():
+                    link.post(Kind.UNFOLLOW, topic=group)
         return bool(self._views)
 
     # those of other nodes
@@ -207,8 +209,11 @@ class ClusterGroups:
         """Do what a frame about groups says."""
         node, group = link.member.node, frame.topic
         if frame.kind == Kind.INTEREST:
-            self._on_interest(node, load(frame.payload), is_new=frame.ref == 1)
-        elif frame.kind == Kind.FOLLOW:
+            counts = _checked(load(frame.payload))
+            self._on_interest(node, counts, is_new=frame.ref == 1)
+            return
+        check_group(group)
+        if frame.kind == Kind.FOLLOW:
             self._followers.setdefault(group, {})[node] = None
             self._send_members(link, group)
         elif frame.kind == Kind.UNFOLLOW:
@@ -216,9 +221,7 @@ class ClusterGroups:
         elif group in self._views:
             self._on_members(link, frame, self._views[group])
 
-    def _on_interest(self, node: str, counts: object, *, is_new: bool) -> None:
-        if not isinstance(counts, dict):
-            raise ValueError("numbers of members are wanted")
+    def _on_interest(self, node: str, counts: dict[str, int], *, is_new: bool) -> None:
         if is_new:
             for group in self._of_node.pop(node, ()):
                 self._set_count(group, node, 0)
@@ -228,8 +231,6 @@ class ClusterGroups:
                 if node in view.members or node in view.pending:
                     self._follow(group, view, node)
         for group, count in counts.items():
-            if not isinstance(count, int) or count < 0:
-                raise ValueError("a number of members is wanted")
             self._set_count(group, node, count)
             seen = self._views.get(group)
             if seen is not None and count and node not in seen.members and node not in seen.pending:
@@ -265,6 +266,17 @@ class ClusterGroups:
             self._mesh.node.groups.tell_of_others(Left(group, pid))
         if not members:
             del view.members[node]
+
+
+def _checked(counts: object) -> dict[str, int]:
+    """Return numbers of members as another node has told them; raises ValueError for others."""
+    if not isinstance(counts, dict):
+        raise ValueError("numbers of members are wanted")
+    for group, count in counts.items():
+        check_group(group)
+        if not isinstance(count, int) or count < 0:
+            raise ValueError("a number of members is wanted")
+    return counts
 
 
 def _parts(counts: Mapping[str, int]) -> Iterator[dict[str, int]]:

@@ -13,8 +13,16 @@ from typing import TYPE_CHECKING
 from greenrelay.cluster.carried import context_of, load_error, load_result
 from greenrelay.cluster.casting import on_broadcast
 from greenrelay.cluster.remote import RemoteCaller
+from greenrelay.cluster.session import NOT_KNOWN
 from greenrelay.cluster.wire import Frame, Kind, load
-from greenrelay.core.events import RESULT_NOPROC, Exit, LinkDown, MonitorRef, result_of_reason
+from greenrelay.core.events import (
+    RESULT_NOCONNECTION,
+    RESULT_NOPROC,
+    Exit,
+    LinkDown,
+    MonitorRef,
+    result_of_reason,
+)
 from greenrelay.core.message import Message, check_topic
 from greenrelay.core.pid import Pid
 from greenrelay.errors import InboxFull
@@ -123,8 +131,11 @@ def on_exit(link: Link, frame: Frame) -> None:
 def on_link(link: Link, frame: Frame) -> None:
     """A process there links one here; the number says to which epoch of this side."""
     other = link.pid(frame.sender)
-    if frame.ref != link.session.epoch:
-        # The other side will hear that this session is over, and with it the link.
+    if not link.is_of_now(frame.ref):
+        if frame.ref == NOT_KNOWN:
+            # Nothing else would tell the other side that this is not the session it means.
+            link.post_result(Kind.LINK_DOWN, RESULT_NOCONNECTION, frame.sender, frame.to)
+        # Else it will hear that the session is over, and with it the link.
         return
     process = _process(link, frame.to)
     if process is None:

@@ -15,11 +15,18 @@ from typing import TYPE_CHECKING
 
 from greenrelay.cluster import bundle, wire
 from greenrelay.cluster.bundle import Bundle
-from greenrelay.cluster.carried import context_of, dump_context, dump_result
+from greenrelay.cluster.carried import (
+    MAX_SHORT,
+    context_of,
+    dump_context,
+    dump_error,
+    dump_result,
+    shortened,
+)
 from greenrelay.cluster.engine import Member
 from greenrelay.cluster.handlers import HANDLERS, refused
 from greenrelay.cluster.remote import Remote, RemoteCaller
-from greenrelay.cluster.session import Session
+from greenrelay.cluster.session import NOT_KNOWN, Session
 from greenrelay.cluster.wire import Frame, Kind
 from greenrelay.core.events import RESULT_NOCONNECTION, RESULT_NOPROC, Result
 from greenrelay.core.message import NO_CONTEXT, Message, ReplySlot, check_topic
@@ -130,7 +137,11 @@ class Link:
             return False
         if self.session.is_full:
             self.mesh.count("ring_full")
-            raise InboxFull(to, self.session.max_frames, "the number of frames on the way there")
+            if len(self.session) < self.session.max_frames:
+                rule = "the number of bytes that may be on the way to its node"
+                raise InboxFull(to, self.session.max_bytes, rule)
+            rule = "the number of frames that may be on the way to its node"
+            raise InboxFull(to, self.session.max_frames, rule)
         carried = None if context is NO_CONTEXT or not context else self._dump_context(context)
         # The encoder takes text only, and of a PID only by a detour.
         source = "" if sender is None else str(sender)
@@ -188,6 +199,34 @@ class Link:
             concerns = self.mesh.node.topology.concerns
             self._related = {each: None for each in related if concerns(each)}
             self._sweep_at = max(SWEPT_FROM, 2 * len(self._related))
+
+    @property
+    def their_epoch(self) -> int:
+        """The epoch of the other side, as LINK and SPAWN name it: NOT_KNOWN before its HELLO."""
+        return self.session.remote or NOT_KNOWN
+
+    def is_of_now(self, epoch: int) -> bool:
+        """Whether the other side means this session by ``epoch``, or knew of none before."""
+        session = self.session
+        return epoch == session.epoch or (epoch == NOT_KNOWN and session.is_first)
+
+    def post_result(
+        self, kind: int, result: Result, to: str = "", sender: str = "", ref: int = 0
+    ) -> bool:
+        """Tell how a process ended; its value stays behind where the frame would be too large."""
+        try:
+            return self.post(kind, to, sender, ref=ref, payload=self.dump_result(result))
+        except (UnsendablePayload, EngineError):
+            self.mesh.count("result_left_behind")
+            payload = self.dump_result(shortened(result))
+            return self.post(kind, to, sender, ref=ref, payload=payload)
+
+    def post_error(self, ref: int, error: BaseException) -> bool:
+        """Tell what a call or question is to raise, without what makes the frame too large."""
+        try:
+            return self.post(Kind.FAILURE, ref=ref, payload=dump_error(error))
+        except (UnsendablePayload, EngineError):
+            return self.post(Kind.FAILURE, ref=ref, payload=dump_error(error, MAX_SHORT))
 
     def dump_result(self, result: Result) -> object:
         """Return how a process ended, as it travels."""
@@ -298,6 +337,9 @@ class Link:
 
     def _lost(self) -> None:
         mesh = self.mesh
+        if self.is_up:
+            why = "frames were lost, so what they have of each other ends with noconnection"
+            log.warning("%s and %s: %s", mesh.node.id, self.member.node, why)
         related, self._related = self._related, {}
         calls, self.calls = self.calls, {}
         self._refs.clear()

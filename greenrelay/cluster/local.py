@@ -125,6 +125,10 @@ class LocalEngine:
         self._bus.remove(self, "left")
         self.crash()
 
+    def skew(self) -> float:
+        """Return 0.0: the clock is the same."""
+        return 0.0
+
     def drain(self) -> None:
         """Do nothing: what was sent is with its receiver."""
 

@@ -15,6 +15,7 @@ cdef class Mesh:
     cdef public object next_epoch
     cdef public dict _remotes
     cdef public list _watchers
+    cdef public dict _silent
     cdef public object _greenlets
     cdef public object _cut_off
     cdef public bint _is_stopped

@@ -19,7 +19,7 @@ from typing import Any
 
 from gevent.pool import Group
 
-from greenrelay.cluster.engine import Engine, Member
+from greenrelay.cluster.engine import Engine, Member, is_looker
 from greenrelay.cluster.engines import engine_at
 from greenrelay.cluster.grouping import ClusterGroups
 from greenrelay.cluster.link import Link
@@ -42,6 +42,8 @@ from greenrelay.runtime.timers import Timer
 log = logging.getLogger("greenrelay.cluster")
 CUT_OFF = 3.0
 KNOWN_REMOTES = 4096
+# Reasons for which a node counts as gone that may be alive.
+UNSURE = ("silent", "unreachable")
 
 
 def join(node: Node, engine: object, app: str) -> Mesh:
@@ -53,6 +55,11 @@ def join(node: Node, engine: object, app: str) -> Mesh:
     mesh = Mesh(node, found)
     mesh.start()
     return mesh
+
+
+def name_of(node: str) -> str:
+    """Return what a node was named: all of its id but the end, which is new each time."""
+    return node.rpartition(".")[0]
 
 
 class Mesh:
@@ -72,6 +79,8 @@ class Mesh:
         self.next_epoch = counter(time.time_ns() // 1000).__next__
         self._remotes: dict[Pid, Remote] = {}
         self._watchers: list[NodeEvents] = []
+        # Nodes that may be alive and are not heard, and that share their name with others.
+        self._silent: dict[str, None] = {}
         self._greenlets = Group()
         self._cut_off: Timer | None = None
         self._is_stopped = False
@@ -83,10 +92,16 @@ class Mesh:
         self.groups.begin()
         # Of the thread this runs in.
         assert self.node.timers is not None
+        # Before anybody hears of this node: what ends while it connects has to be told, too.
+        itself: Any = self
+        self.node.cluster = itself
         try:
             self.engine.start(Member(self.node.id, secrets.token_hex(8)), self)
+            if self._is_stopped:
+                self.engine.stop()
+                raise EngineError("cluster", f"node {self.node.id} was shut down as it connected")
         except BaseException:
-            self._let_go()
+            self._abandon()
             raise
         self.engine.watch(self.names.on_owner)
         for member in self.engine.nodes():
@@ -110,6 +125,17 @@ class Mesh:
         for link in self.links.values():
             link.drop()
         self.links.clear()
+        self._let_go()
+
+    def _abandon(self) -> None:
+        """Leave the node as it was before, as it could not be connected."""
+        self._is_stopped = True
+        self._greenlets.kill()
+        if self._cut_off is not None:
+            self._cut_off.cancel()
+        for node in tuple(self.links):
+            self._close(node, "unreachable")
+        self.node.cluster = None
         self._let_go()
 
     def _flush(self) -> None:
@@ -141,13 +167,14 @@ class Mesh:
 
     def on_node_up(self, member: Member) -> None:
         """A node has come, or has come back as another incarnation."""
-        if member.node == self.node.id or self._is_stopped:
+        if member.node == self.node.id or self._is_stopped or is_looker(member):
             return
         known = self.links.get(member.node)
         if known is not None:
             if known.member == member:
                 return
             self._close(member.node, "replaced")
+        self._silent.pop(member.node, None)
         link = self.links[member.node] = Link(self, member)
         log.info("%s: node %s is there", self.node.id, member.node)
         self._tell(NodeUp(member.node))
@@ -194,8 +221,17 @@ class Mesh:
         self._remotes = {pid: each for pid, each in self._remotes.items() if each.link is not link}
         link.close()
         self.groups.forget(node)
-        log.info("%s: node %s is gone: %s", self.node.id, node, reason)
+        if reason in UNSURE and self._is_shared(name_of(node)):
+            self._silent[node] = None
+            if len(self._silent) > KNOWN_REMOTES:
+                del self._silent[next(iter(self._silent))]
+        level = logging.INFO if reason == "left" else logging.WARNING
+        log.log(level, "%s: node %s is gone: %s", self.node.id, node, reason)
         self._tell(NodeDown(node, reason))
+
+    def _is_shared(self, name: str) -> bool:
+        """Whether another node of a name is there, or may be: so workers of one machine have it."""
+        return any(name_of(each) == name for each in (self.node.id, *self.links, *self._silent))
 
     # the timer
 
@@ -255,14 +291,16 @@ class Mesh:
         """Return why nobody is found under a PID.
 
         ``noproc`` where the node is there, or was started again since under its name; else
-        ``noconnection``: whether the process lives cannot be told.
+        ``noconnection``: whether the process lives cannot be told. Of a node that went silent and
+        shares its name with others nobody knows whether it was started again.
         """
         if not isinstance(dest, str) or dest[:1] != "{":
             return RESULT_NOPROC
         node = Pid.parse(dest).node
-        name = node.rpartition(".")[0]
-        known = (self.node.id, *self.links)
-        if node in known or any(each.rpartition(".")[0] == name for each in known):
+        if node in self._silent:
+            return RESULT_NOCONNECTION
+        name = name_of(node)
+        if any(name_of(each) == name for each in (self.node.id, *self.links)):
             return RESULT_NOPROC
         return RESULT_NOCONNECTION
 
@@ -277,7 +315,7 @@ class Mesh:
         if isinstance(other, Remote):
             link = other.link
             link.relate(other.pid)
-            link.post(Kind.LINK, str(other.pid), str(one.pid), ref=link.session.remote)
+            link.post(Kind.LINK, str(other.pid), str(one.pid), ref=link.their_epoch)
 
     def parted(self, pid: Pid, others: tuple[Pid, ...]) -> None:
         """A process has ended normally and is linked to nobody any more."""
@@ -315,4 +353,4 @@ class Mesh:
             info_of(link, frame)
         else:
             # Code is loaded the first time, which is nothing for the reader to wait for.
-            self.spawn(spawned, link, frame)
+            self.spawn(spawned, link, frame, link.session.epoch)

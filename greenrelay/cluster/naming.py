@@ -69,9 +69,12 @@ class ClusterNames:
             self._owners.pop(name, None)
         else:
             self._owners[name] = pid
-        if name in self._mine and self._mine[name] != pid:
-            # It may be the news of a time before this node had it: the table decides.
-            self._mesh.spawn(self._verify, name, self._mine[name])
+        mine = self._mine.get(name)
+        # It may be the news of a time before this node had it: the own claim decides. To ask the
+        # table would find the claim of before as long as its row is there.
+        if mine is not None and mine != pid and not self._mesh.engine.holds(name, str(mine)):
+            self._lose(name)
+            self._give_back(name, mine)
 
     def owner(self, name: str) -> Pid | None:
         """Return who has a name, as far as this node has heard."""
@@ -84,7 +87,7 @@ class ClusterNames:
     def lookup(self, name: str) -> Pid | None:
         """Return who has a name; asks the engine, which waits, if this node has not heard."""
         known = self.owner(name)
-        if known is not None or name in self._leaving:
+        if known is not None or name in self._leaving or not self._mesh.is_reachable:
             return known
         try:
             owner = self._mesh.engine.lookup(name)
@@ -150,16 +153,6 @@ class ClusterNames:
         process = self._mesh.node.processes.get(pid)
         if process is not None:
             process.deliver_surely(Message(NAME_LOST, {"name": name}))
-
-    def _verify(self, name: str, pid: Pid) -> None:
-        try:
-            owner = self._mesh.engine.lookup(name)
-        except EngineError:
-            # What the engine has told is all there is to go by.
-            owner = None
-        if self._mine.get(name) == pid and owner != pid:
-            self._lose(name)
-            self._give_back(name, pid)
 
     def _forget(self, name: str) -> None:
         pid = self._mine.pop(name)

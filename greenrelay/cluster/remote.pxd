@@ -23,4 +23,3 @@ cdef class RemoteCaller:
     cpdef bint fail(self, error) except -1
     cpdef bint down(self, result, error) except -1
     cpdef drop(self)
-    cdef bint _finish(self, kind, payload) except -1

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from greenrelay.cluster.carried import dump_error, dump_result
 from greenrelay.cluster.wire import Kind, dump
 from greenrelay.core.events import Cancel, Event, Exit, LinkDown, Result
 from greenrelay.core.message import Message, ReplySlot
@@ -61,16 +60,14 @@ class Remote(Process):
 
     def deliver_event(self, event: Event) -> None:
         """Tell the process of an ending, or that it is to end."""
-        post = self.link.post
+        tell = self.link.post_result
         if isinstance(event, Exit):
-            result = self.link.dump_result(event.result)
-            post(Kind.EXIT, self._text, str(event.pid), ref=event.ref.number, payload=result)
+            tell(Kind.EXIT, event.result, self._text, str(event.pid), event.ref.number)
         elif isinstance(event, LinkDown):
-            result = self.link.dump_result(event.result)
-            post(Kind.LINK_DOWN, self._text, str(event.pid), payload=result)
+            tell(Kind.LINK_DOWN, event.result, self._text, str(event.pid))
         elif isinstance(event, Cancel):
             payload = dump([event.deadline, event.reason], "reason")
-            post(Kind.CANCEL, self._text, str(event.sender or ""), payload=payload)
+            self.link.post(Kind.CANCEL, self._text, str(event.sender or ""), payload=payload)
 
     def end(self, result: Result) -> None:
         """End the process."""
@@ -102,17 +99,34 @@ class RemoteCaller:
         link.callers[ref] = self
 
     def answer(self, value: object) -> bool:
-        """Send the reply; False when nobody waits. Raises UnsendablePayload, and still waits."""
-        payload = dump(value, "reply") if self._link is not None else None
-        return self._finish(Kind.REPLY, payload)
+        """Send the reply; False when nobody waits.
+
+        Raises UnsendablePayload, and EngineError for one that is too large for it; then the caller
+        still waits.
+        """
+        link = self._link
+        if link is None:
+            return False
+        is_sent = link.post(Kind.REPLY, ref=self._ref, payload=dump(value, "reply"))
+        self.drop()
+        return is_sent
 
     def fail(self, error: BaseException) -> bool:
         """Make the caller raise ``error``; False as for answer."""
-        return self._finish(Kind.FAILURE, dump_error(error))
+        link = self._link
+        if link is None:
+            return False
+        is_sent = link.post_error(self._ref, error)
+        self.drop()
+        return is_sent
 
     def down(self, result: Result, error: BaseException | None) -> bool:
         """Tell the caller that the process has ended; False as for answer."""
-        return self._finish(Kind.DOWN, dump_result(result)[0])
+        link = self._link
+        if link is None:
+            return False
+        self.drop()
+        return link.post_result(Kind.DOWN, result, ref=self._ref)
 
     def drop(self) -> None:
         """Forget the caller: it waits no more, or cannot be reached."""
@@ -122,10 +136,3 @@ class RemoteCaller:
         link.callers.pop(self._ref, None)
         if self._process.waiters is not None:
             self._process.waiters.pop(self, None)  # type: ignore[call-overload]
-
-    def _finish(self, kind: Kind, payload: object) -> bool:
-        link = self._link
-        if link is None:
-            return False
-        self.drop()
-        return link.post(kind, ref=self._ref, payload=payload)

@@ -6,6 +6,7 @@ waiting is done by who asks, process or not; the other node answers at once.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, fields
 from functools import partial
@@ -14,13 +15,20 @@ from typing import TYPE_CHECKING, Any
 from gevent.event import Event as Flag
 
 from greenrelay.cluster import handlers
-from greenrelay.cluster.carried import context_of, dump_context, dump_error
+from greenrelay.cluster.carried import context_of, dump_context
 from greenrelay.cluster.remote import Remote
 from greenrelay.cluster.wire import Frame, Kind, dump, load
-from greenrelay.core.events import KILLED, NOCONNECTION, MonitorRef
+from greenrelay.core.events import KILLED, NOCONNECTION, RESULT_NOCONNECTION, MonitorRef
 from greenrelay.core.pid import Pid
 from greenrelay.core.strategy import ChildInfo
-from greenrelay.errors import GreenRelayError, ProcessDown, Timeout, UnknownEntry
+from greenrelay.errors import (
+    EngineError,
+    GreenRelayError,
+    ProcessDown,
+    Timeout,
+    UnknownEntry,
+    UnsendablePayload,
+)
 from greenrelay.runtime.current import current_process
 from greenrelay.runtime.info import ProcessInfo, describe
 from greenrelay.runtime.task import BLOCKED
@@ -30,6 +38,7 @@ if TYPE_CHECKING:
     from greenrelay.cluster.link import Link
     from greenrelay.cluster.mesh import Mesh
 
+log = logging.getLogger("greenrelay.cluster")
 PATIENCE = 5.0
 # Who spawns, whether it is linked, and the number of its monitor.
 Relations = tuple[Pid | None, bool, int]
@@ -91,7 +100,11 @@ def info_of(link: Link, frame: Frame) -> None:
     answer = None
     if process is not None:
         answer = asdict(describe(process, stack=load(frame.payload) is True))
-    link.post(Kind.REPLY, ref=frame.ref, payload=dump(answer, "info"))
+    try:
+        link.post(Kind.REPLY, ref=frame.ref, payload=dump(answer, f"info of {frame.to}"))
+    except (UnsendablePayload, EngineError) as error:
+        # It has more relations or groups than a frame has room for.
+        link.post_error(frame.ref, error)
 
 
 class _Birth(Waiter):
@@ -134,7 +147,7 @@ def ask_spawn(mesh: Mesh, node: str, entry: object, options: Mapping[str, Any]) 
     if parent is not None:
         parent.is_related = True
     what = {name: options[name] for name in ("args", "kwargs", "host", "name")}
-    told = {"link": link.session.remote if options["link"] else 0, "monitor": number}
+    told = {"link": link.their_epoch if options["link"] else 0, "monitor": number}
     relations: Relations = (None if parent is None else parent.pid, options["link"], number)
     return _ask(  # type: ignore[no-any-return]
         link,
@@ -148,7 +161,7 @@ def ask_spawn(mesh: Mesh, node: str, entry: object, options: Mapping[str, Any]) 
     )
 
 
-def spawned(link: Link, frame: Frame) -> None:
+def spawned(link: Link, frame: Frame, epoch: int) -> None:
     """Start a declared entry, in force with its relations and name before its first line runs."""
     node = link.mesh.node
     # Only local code may name what is not declared.
@@ -161,15 +174,29 @@ def spawned(link: Link, frame: Frame) -> None:
             ]:
                 if frame.topic not in declared:
                     raise UnknownEntry(frame.topic, declared, "it is not declared there")
+                # The first time this loads code, which may wait.
+                node.entries.find(frame.topic)
+                wanted = relations.get("link", 0)
+                if (
+                    not link.is_up
+                    or link.session.epoch != epoch
+                    or (wanted and not link.is_of_now(wanted))
+                ):
+                    # Who asked has heard, or hears so, that nobody knows what becomes of it.
+                    link.post_result(Kind.DOWN, RESULT_NOCONNECTION, ref=frame.ref)
+                    return
                 process = node.spawn_process(
                     frame.topic, tuple(args), kwargs, host, name, context_of(frame)
                 )
             case _:
                 raise ValueError("arguments are wanted")
-    except (GreenRelayError, ValueError, TypeError) as error:
-        link.post(Kind.FAILURE, ref=frame.ref, payload=dump_error(error))
+    except Exception as error:
+        # Also what the module of an entry raises when it is loaded.
+        if not isinstance(error, (GreenRelayError, ValueError, TypeError)):
+            log.exception("%s: spawn of %r for %s failed", node.id, frame.topic, link.member.node)
+        link.post_error(frame.ref, error)
         return
-    if relations.get("link") == link.session.epoch:
+    if wanted:
         handlers.share_fate(link, link.pid(frame.sender), process)
     if relations.get("monitor"):
         handlers.watch(link, link.pid(frame.sender), process, relations["monitor"])

@@ -27,6 +27,7 @@ cdef class Session:
     cdef public object _waiting_since
     cdef public bint _is_known
     cdef public bint reads_bundles
+    cdef public bint is_first
 
     cdef _begin(self)
     cpdef post(

@@ -43,6 +43,8 @@ ASK_TICKS = 3
 STALLED = 10.0
 # What a HELLO says: this release reads bundles, see bundle.py.
 BUNDLES = 1
+# How frames name the epoch of the other side before its HELLO.
+NOT_KNOWN = -1
 # As a plain number: it is compared for each frame.
 _FIRST = int(Kind.MESSAGE)
 
@@ -73,6 +75,7 @@ class Session:
         "_unacknowledged",
         "_waiting_since",
         "epoch",
+        "is_first",
         "max_bytes",
         "max_frames",
         "reads_bundles",
@@ -107,8 +110,11 @@ class Session:
         self._asked_ago = 0
         self._ring: deque[bytes] = deque()
         self._begin()
+        # Whether the other side has known no epoch before this one, for all that is known here.
+        self.is_first = True
 
     def _begin(self) -> None:
+        self.is_first = False
         self.epoch = self._next_epoch()
         self._ring.clear()
         self._ring_bytes = 0
@@ -306,6 +312,7 @@ class Session:
         if mine == 0 and self._is_known:
             is_hole = True
             self._begin()
+            self.is_first = True
         elif mine == self.epoch and not self._is_known:
             self._is_known = is_new = True
         if is_hole:

@@ -11,6 +11,8 @@ from typing import TypeVar
 from greenrelay.core.pid import Pid
 from greenrelay.errors import NotMember
 
+# Bytes of a group's name: one frame between two nodes has room for several.
+MAX_GROUP = 16 * 1024
 K = TypeVar("K", bound=str)
 V = TypeVar("V", bound=str)
 
@@ -51,10 +53,9 @@ class Groups:
     def join(self, group: str, pid: Pid) -> bool:
         """Let ``pid`` join once (more); True when it was no member before.
 
-        Raises ValueError for a name that is no text or empty.
+        Raises ValueError for a name that check_group refuses.
         """
-        if not isinstance(group, str) or not group:
-            raise ValueError(f"group {group!r}: it must be text")
+        check_group(group)
         counts = self._members.setdefault(group, {})
         count = counts.get(pid, 0)
         counts[pid] = count + 1
@@ -79,7 +80,8 @@ class Groups:
         return tuple(self._watching.get(pid, ()))
 
     def watch(self, group: str, pid: Pid) -> None:
-        """Let ``pid`` hear of who joins and leaves ``group``."""
+        """Let ``pid`` hear of who joins and leaves ``group``; raises ValueError as join."""
+        check_group(group)
         self._watchers.setdefault(group, {})[pid] = None
         self._watching.setdefault(pid, {})[group] = None
 
@@ -103,6 +105,19 @@ class Groups:
         del counts[pid]
         if not counts:
             del self._members[group]
+
+
+def check_group(group: object) -> None:
+    """Raise ValueError unless ``group`` is a name that can be told to other nodes, too."""
+    if not isinstance(group, str) or not group:
+        raise ValueError(f"group {group!r}: it must be text")
+    try:
+        size = len(group.encode())
+    except UnicodeEncodeError as error:
+        why = f"it has half a character, a lone surrogate, at {error.start}; it must be text"
+        raise ValueError(f"group {group[:40]!r}: {why}") from None
+    if size > MAX_GROUP:
+        raise ValueError(f"group {group[:40]!r}…: it has {size} bytes; {MAX_GROUP} at most")
 
 
 def _discard(table: dict[K, dict[V, None]], key: K, value: V) -> None:

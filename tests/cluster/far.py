@@ -132,8 +132,9 @@ def own(name: str) -> None:
 def believe(name: str) -> None:
     """Have a name, and say who has it at once after this program has stood still."""
     gr.register(name, scope="cluster")
-    say("believes", name)
+    # Before it says so, as it may be stopped at once.
     looked_at = time.monotonic()
+    say("believes", name)
     while time.monotonic() - looked_at < 1.0:
         looked_at = time.monotonic()
         gevent.sleep(0.001)

@@ -26,6 +26,7 @@ class Wire(LocalEngine):
         # Names are given back when it is set.
         self.may_release = Flag()
         self.may_release.set()
+        self.looked_up: list[str] = []
         self._held: list[tuple[str, bytes]] | None = None
 
     def send(self, node: str, frame: bytes) -> bool:
@@ -36,6 +37,10 @@ class Wire(LocalEngine):
             self._held.append((node, frame))
             return True
         return all([super(Wire, self).send(node, frame) for _ in range(self.copies(frame))])
+
+    def lookup(self, name: str) -> str | None:
+        self.looked_up.append(name)
+        return super().lookup(name)
 
     def release(self, name: str, owner: str) -> None:
         self.may_release.wait()
@@ -67,9 +72,14 @@ class Joined:
 
     def add(self, name: str, **options: Any) -> Node:
         """Start one more node; returns when all see each other."""
-        node = Node(name, cluster=Wire(self.bus), **options)
-        self.nodes.append(node)
+        node = self.alone(name, cluster=Wire(self.bus), **options)
         self.see_each_other()
+        return node
+
+    def alone(self, name: str, **options: Any) -> Node:
+        """Start one more node, which may join the others later."""
+        node = Node(name, **options)
+        self.nodes.append(node)
         return node
 
     def see_each_other(self) -> None:

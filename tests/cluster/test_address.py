@@ -71,6 +71,8 @@ def test_an_address_has_options() -> None:
         ("nats://host?lease=1s", "lease is '1s'; it must be whole seconds from 2s to 1h"),
         ("nats://host?lease=2500ms", "lease is '2500ms'"),
         ("nats://host?lease=soon", "duration 'soon'"),
+        ("nats://u:p?w@host", 'a "?" in a user or password must be written "%3F"'),
+        ("nats://u:4222?w@host", 'a "?" in a user or password must be written "%3F"'),
     ],
 )
 def test_a_wrong_address_is_told_with_what_is_allowed(text: str, why: str) -> None:
@@ -81,7 +83,20 @@ def test_a_wrong_address_is_told_with_what_is_allowed(text: str, why: str) -> No
     assert why in str(caught.value)
 
 
-@pytest.mark.parametrize("text", ["nats://u:secret@h:x", "nats://secret@h:x", "x://u:secret@h"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "nats://u:secret@h:x",
+        "nats://secret@h:x",
+        "x://u:secret@h",
+        "u:secret@h:4222",
+        "nats:/u:secret@h",
+        "nats:u:secret@h",
+        "nats://u:sec?secret@h:4222",
+        "nats://u:secret?@h",
+        "nats://u:a://secret@h:x",
+    ],
+)
 def test_no_error_shows_a_password(text: str) -> None:
     with pytest.raises(EngineError) as caught:
         parse_address(text)

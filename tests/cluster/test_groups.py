@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 import pytest
+from msgspec import Raw
 
 import greenrelay as gr
 from greenrelay.cluster.grouping import FORGOTTEN_AFTER
+from greenrelay.cluster.wire import Kind, encode
 from greenrelay.proving.clock import VirtualClock
 from tests.cluster.joined import Joined, counts, joined, mesh_of, one, two, wire_of
 from tests.probe import Probe, assert_nothing, assert_receive, wait_for, wait_for_ever
@@ -302,6 +304,58 @@ def test_groups_that_nobody_asks_for_are_followed_no_more(
     wait_for(lambda: ROOM not in there_groups._followers)
 
     assert here.do(gr.members, ROOM) == (there.pid,)
+
+
+def test_nothing_is_kept_for_a_group_that_was_followed_and_has_no_members(
+    joined: Joined, here: Probe, there: Probe
+) -> None:
+    """Cluster state grows with nodes, names and groups, never with sockets"""
+    here.do(gr.members, ROOM)
+    joined.settle()
+    there.do(gr.leave, ROOM)
+    joined.settle()
+
+    with VirtualClock(here.node) as clock:
+        clock.advance(FORGOTTEN_AFTER + 1)
+
+    wait_for(lambda: not mesh_of(there.node).groups._followers)
+    assert not mesh_of(here.node).groups._views
+
+
+@pytest.mark.parametrize("name", ["room \ud800", "x" * 16_385], ids=["surrogate", "long"])
+def test_a_group_that_cannot_be_told_is_refused_and_does_no_harm(
+    joined: Joined, here: Probe, there: Probe, name: str
+) -> None:
+    for function in (gr.join, gr.watch):
+        with pytest.raises(ValueError, match=r"surrogate|16384 at most"):
+            there.do(function, name)
+    assert there.do(gr.members, name) == ()
+    assert there.do(gr.broadcast, name, "hello") == 0
+    here.do(gr.monitor, there.pid)
+
+    there.close()
+
+    assert assert_receive(here, kind="EXIT").result.reason == "normal"
+    assert "failed" not in counts(here.node)
+    three = joined.probe(joined.add("three"))
+    assert three.do(gr.groups) == ()
+
+
+def test_groups_of_a_bad_name_are_taken_from_nobody(
+    joined: Joined, one: gr.Node, two: gr.Node, here: Probe, there: Probe
+) -> None:
+    """Bad frames are counted, never raised in the reader."""
+    link = mesh_of(two).links[one.id]
+
+    for told in ({5: 1}, {"": 1}, {"x" * 16_385: 1}, {"good": 1, b"bad": 1}, {"good": -1}):
+        link.post(Kind.INTEREST, payload=Raw(encode(told)))
+    link.post(Kind.FOLLOW, topic="x" * 16_385)
+
+    wait_for(lambda: counts(one).get("bad_frame") == 6)
+    assert here.do(gr.groups) == (ROOM,)
+    assert not mesh_of(one).groups._followers
+    assert here.do(gr.broadcast, ROOM, "hello") == 1
+    assert_receive(there, topic="hello")
 
 
 def test_many_groups_and_members_fit(joined: Joined, here: Probe) -> None:

@@ -9,7 +9,7 @@ from greenrelay.cluster.engine import Member
 from greenrelay.cluster.mesh import CUT_OFF
 from greenrelay.cluster.wire import VERSION, Kind, encode
 from greenrelay.proving.clock import VirtualClock
-from tests.cluster.joined import Joined, counts, joined, mesh_of, one, two, wire_of
+from tests.cluster.joined import Joined, Wire, counts, joined, mesh_of, one, two, wire_of
 from tests.probe import Probe, assert_event, assert_nothing, assert_receive, wait, wait_for
 
 __all__ = ["joined", "one", "two"]
@@ -203,6 +203,44 @@ def test_mail_for_an_old_incarnation_is_answered_noproc(
     there.node.processes.clear()
 
 
+def test_of_a_silent_node_that_shares_its_name_nobody_can_tell(
+    joined: Joined, one: gr.Node, here: Probe
+) -> None:
+    """noconnection says that nobody can tell; as with the workers of one machine"""
+    first, second = joined.add("worker"), joined.add("worker")
+    probes = [joined.probe(node) for node in (first, second)]
+
+    joined.bus.cut(first.id)
+    wait_for(lambda: first.id not in mesh_of(one).links)
+    here.do(gr.monitor, probes[0].pid)
+    assert assert_event(here, kind="EXIT").result.reason == "noconnection"
+    joined.bus.cut(second.id)
+    wait_for(lambda: second.id not in mesh_of(one).links)
+    joined.bus.mend(first.id)
+    wait_for(lambda: first.id in mesh_of(one).links)
+
+    # The one that is back, and the one that is not: neither has been started again.
+    here.do(gr.monitor, gr.Pid.parse(str(probes[1].pid)))
+    assert assert_event(here, kind="EXIT").result.reason == "noconnection"
+    assert here.do(gr.send, probes[0].pid, "hello")
+    joined.bus.mend(second.id)
+    joined.see_each_other()
+
+
+def test_a_silent_node_that_has_its_name_alone_may_be_started_again(
+    joined: Joined, one: gr.Node, here: Probe, there: Probe
+) -> None:
+    """Mail for an old incarnation is answered noproc."""
+    joined.bus.cut(there.node.id)
+    wait_for(lambda: not mesh_of(one).links)
+    again = joined.alone("two", cluster=Wire(joined.bus))
+    wait_for(lambda: again.id in mesh_of(one).links)
+
+    here.do(gr.monitor, there.pid)
+
+    assert assert_event(here, kind="EXIT").result.reason == "noproc"
+
+
 def test_a_node_that_was_cut_off_comes_back_and_both_sides_heard_once(
     joined: Joined, one: gr.Node, two: gr.Node, here: Probe, there: Probe
 ) -> None:
@@ -367,6 +405,19 @@ def test_a_hole_that_cannot_be_filled_shows_on_both_sides(
     here.do(gr.send, there.pid, "after")
     assert_receive(there, topic="after")
     assert here.do(gr.nodes) == (two.id,)
+
+
+def test_a_hole_is_logged_once_by_each_side(
+    joined: Joined, one: gr.Node, two: gr.Node, caplog: pytest.LogCaptureFixture
+) -> None:
+    mesh_of(one).links[two.id].session.reset()
+    joined.settle()
+
+    said = [each.getMessage() for each in caplog.records if "frames were lost" in each.getMessage()]
+    ends = "frames were lost, so what they have of each other ends with noconnection"
+    assert sorted(said) == sorted(
+        [f"{one.id} and {two.id}: {ends}", f"{two.id} and {one.id}: {ends}"]
+    )
 
 
 def test_a_hole_between_two_nodes_is_none_for_a_third(

@@ -204,6 +204,20 @@ def test_news_of_a_former_owner_takes_no_name_away(
     assert "name_lost" not in counts(two)
 
 
+def test_who_is_where_is_not_asked_of_an_engine_that_is_away(
+    joined: Joined, one: gr.Node, here: Probe, there: Probe
+) -> None:
+    register(there)
+    wait_for(lambda: here.do(gr.whereis, "leader") == there.pid)
+    mesh_of(one).on_engine(False)
+    # An engine that is away would let who asks wait.
+    wire_of(one).stop()
+
+    assert here.do(gr.whereis, "leader") == there.pid
+    assert here.do(gr.whereis, "nobody") is None
+    assert wire_of(one).looked_up == []
+
+
 def test_names_are_given_back_when_the_node_shuts_down(
     joined: Joined, two: gr.Node, here: Probe, there: Probe
 ) -> None:

@@ -14,7 +14,9 @@ import pytest
 from greenrelay.cluster.address import parse_address
 from greenrelay.cluster.engine import Member
 from greenrelay.cluster.nats.client import Client
+from greenrelay.cluster.nats.connector import Patience
 from greenrelay.cluster.nats.engine import NatsEngine
+from greenrelay.cluster.nats.membership import Timing
 from greenrelay.cluster.nats.outbox import MAX_SIZE
 from greenrelay.cluster.nats.subject import token_of
 from greenrelay.cluster.nats.subjects import Subjects
@@ -330,3 +332,20 @@ def test_an_engine_cannot_start_without_its_server(broken: Restarted, app: str) 
 
     with pytest.raises(EngineError, match=r"cluster engine nats://greenrelay:\*\*\*@127.0.0.1:"):
         NatsEngine(parse_address(broken.url), app).start(Member("a", "i1"), Recorder())
+
+
+def test_a_connection_that_is_back_at_once_is_no_death(join_nats: Join) -> None:
+    a, b = join_nats("a"), join_nats("b")
+    meet(a, b)
+    assert isinstance(b.engine, NatsEngine)
+    assert b.engine.claim("n", "pb") == "pb"
+
+    for _ in range(5):
+        b.engine._client.reconnect("of a test")
+        a.sink.wait_told("gap", "b")
+        a.sink.told.remove(("gap", "b"))
+
+    assert [each for each in a.sink.told if each[0] == "down"] == []
+    assert b.engine.holds("n", "pb")
+    # The first try comes long before the news of the closed connection count.
+    assert Patience().first_backoff < Timing().suspicion / 10

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+import greenrelay as gr
 from greenrelay.cluster.address import parse_address
 from greenrelay.cluster.engine import Member
 from greenrelay.cluster.nats import wire
@@ -16,11 +17,13 @@ from greenrelay.cluster.nats.engine import NatsEngine
 from greenrelay.cluster.server import DevelopmentServer
 from greenrelay.errors import EngineError
 from tests.certificate import certificate_in
+from tests.cluster import lab
+from tests.cluster.joined import mesh_of
 from tests.cluster.keys import ACCOUNT, OPERATOR, make_key
 from tests.cluster.recorder import Node, Recorder, meet
 from tests.cluster.test_nats_client import Owner
 from tests.docs import DOCS
-from tests.probe import wait_for
+from tests.probe import Probe, assert_event, assert_receive, wait_for
 
 HEAD = """
 listen: "127.0.0.1:{port}"
@@ -229,6 +232,70 @@ def test_with_the_permissions_of_the_page_a_node_works_and_can_be_nobody_else(
     _cannot_be_somebody_else(f"nats://a:secret-a@{where}", a, b)
     b.engine.stop()
     a.sink.wait_told("down", "b", "i1", "left")
+
+
+def test_with_the_permissions_of_the_page_real_nodes_are_one_system(
+    serve: Serve, caplog: pytest.LogCaptureFixture
+) -> None:
+    """a node may subscribe only to its own subject; documented and tested"""
+    text = (DOCS / "cluster/engine.md").read_text()
+    block = next(part for part in text.split("```text\n") if "# a node may" in part)
+    where = serve(block.partition("```")[0])
+    with ExitStack() as stack:
+        a, b = (
+            stack.enter_context(gr.Node(name, cluster=f"nats://{name}:{word}@{where}", app="chat"))
+            for name, word in (("a", "secret-a"), ("b", "secret-b"))
+        )
+        here, there = (stack.enter_context(Probe(node)) for node in (a, b))
+        lab.meet(a, there.pid)
+
+        there.do(gr.register, "leader", scope="cluster")
+        there.do(gr.join, "room")
+        wait_for(lambda: here.do(gr.whereis, "leader") == there.pid)
+        wait_for(lambda: here.do(gr.members, "room") == (there.pid,))
+        here.do(gr.monitor, there.pid)
+        assert here.do(gr.broadcast, "room", "hello") == 1
+        assert_receive(there, topic="hello")
+        b.terminate(there.pid, "boom")
+
+        assert assert_event(here, kind="EXIT").result.reason == "boom"
+        engines = [mesh_of(node).engine for node in (a, b)]
+        assert [engine.counters["refused by the server"] for engine in engines] == [0, 0]
+    with pytest.raises(EngineError, match="the server forbids it"):
+        gr.Node("c", cluster=f"nats://a:secret-a@{where}", app="chat")
+    assert "secret-a" not in caplog.text
+
+
+def test_a_node_may_not_start_where_it_may_send_no_frame(serve: Serve) -> None:
+    where = serve(
+        "authorization: { users: [{ user: a, password: p, permissions: "
+        '{ publish: { deny: ["gr.chat.n.>"] } } }] }'
+    )
+
+    with pytest.raises(EngineError, match=r"the server forbids it: .*Publish to .gr\.chat\.n\.a\."):
+        gr.Node("a", cluster=f"nats://a:p@{where}", app="chat")
+
+
+def test_what_the_server_forbids_is_said_once(
+    serve: Serve, caplog: pytest.LogCaptureFixture
+) -> None:
+    where = serve(
+        "authorization: { users: [{ user: a, password: p, permissions: "
+        '{ publish: { deny: ["no.>"] } } }] }'
+    )
+    client = Client(parse_address(f"nats://a:p@{where}"), Owner())
+    client.start()
+
+    for _ in range(5):
+        client.publish(b"no.way", b"")
+    client.publish(b"no.other", b"")
+    client.flush(5)
+    client.stop()
+
+    assert client.counters["refused by the server"] == 6
+    assert len(client.refusals) == 2
+    said = [each.getMessage() for each in caplog.records if "Permissions" in each.getMessage()]
+    assert len(said) == 2
 
 
 def _cannot_be_somebody_else(url: str, a: Node, b: Node) -> None:

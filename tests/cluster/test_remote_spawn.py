@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
+from gevent.event import Event as Flag
 
 import greenrelay as gr
 from tests.cluster.joined import Joined, joined, mesh_of, one, two, wire_of
@@ -9,6 +12,8 @@ from tests.probe import Probe, assert_event, assert_receive, wait_for
 __all__ = ["joined", "one", "two"]
 
 ENTRY = "app:worker"
+# Of a module that takes its time.
+LOADING, MAY_LOAD = Flag(), Flag()
 
 
 @pytest.fixture
@@ -116,6 +121,50 @@ def test_a_child_is_ended_whose_parent_ended_before_it_heard_of_it(
     wait_for(lambda: not two.processes)
     wait_for(lambda: not len(one.topology) and not len(two.topology))
     assert mesh_of(one).links[two.id].calls == {}
+
+
+def test_an_entry_that_cannot_be_loaded_says_why(
+    here: Probe, two: gr.Node, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(str(tmp_path))
+    (tmp_path / "broken_entry.py").write_text("raise LookupError('at the first line')\n")
+    two.entries.declare("app:broken", "broken_entry:run")
+
+    with pytest.raises(LookupError, match="at the first line"):
+        here.do(gr.spawn, "app:broken", node=two.id)
+
+    assert not two.processes
+
+
+def test_nothing_is_started_for_who_has_heard_that_it_was_not(
+    here: Probe,
+    one: gr.Node,
+    two: gr.Node,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.syspath_prepend(str(tmp_path))
+    text = (
+        f"from {__name__} import LOADING, MAY_LOAD, worker as run\nLOADING.set()\nMAY_LOAD.wait()\n"
+    )
+    (tmp_path / "slow_entry.py").write_text(text)
+    two.entries.declare("app:slow", "slow_entry:run")
+    heard: list[str] = []
+
+    def start() -> None:
+        try:
+            gr.spawn("app:slow", here.pid, node=two.id)
+        except gr.ProcessDown as error:
+            heard.append(error.reason)
+
+    one.spawn(start)
+    LOADING.wait()
+    mesh_of(two).links[one.id].session.reset()
+    wait_for(lambda: heard == ["noconnection"])
+    MAY_LOAD.set()
+
+    wait_for(lambda: not mesh_of(two)._greenlets)
+    assert not two.processes
 
 
 def test_arguments_must_be_plain(here: Probe, two: gr.Node) -> None:

@@ -26,6 +26,32 @@ def test_join_twice_leave_twice() -> None:
     assert ONE not in groups
 
 
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("", "group '': it must be text"),
+        (5, "group 5: it must be text"),
+        ("room \ud800", r"group 'room \\ud800': it has half a character, a lone surrogate, at 5"),
+        ("ü" * 8193, "it has 16386 bytes; 16384 at most"),
+    ],
+)
+def test_a_name_that_no_other_node_could_be_told_is_refused(name: str, why: str) -> None:
+    groups = Groups()
+
+    for function in (groups.join, groups.watch):
+        with pytest.raises(ValueError, match=why):
+            function(name, ONE)
+
+    assert len(groups) == 0
+    assert ONE not in groups
+
+
+def test_a_name_may_have_sixteen_kibibytes() -> None:
+    groups = Groups()
+
+    assert groups.join("ü" * 8192, ONE)
+
+
 def test_members_are_listed_once_in_order_of_joining() -> None:
     groups = Groups()
 

@@ -7,6 +7,7 @@ What becomes of them when one dies, freezes or is cut off, and when the engine d
 from __future__ import annotations
 
 import os
+import signal
 import warnings
 
 import greenrelay as gr
@@ -14,7 +15,7 @@ from greenrelay.cluster.nats.engine import NatsEngine
 from greenrelay.runtime.host import Host
 from tests.cluster.far import PATIENCE, Far
 from tests.cluster.joined import counts, mesh_of
-from tests.cluster.lab import Lab, far, here, lab, near
+from tests.cluster.lab import Lab, far, here, is_registered, lab, meet, near
 from tests.probe import Probe, assert_event, assert_receive, end, wait_for, wait_for_ever
 
 __all__ = ["far", "here", "lab", "near"]
@@ -110,6 +111,27 @@ def test_a_node_that_stops_in_order_is_gone_at_once_with_its_names(
     far.do("own", "leader")
     far.wait_for("owns leader")
     assert far.all_told("heard") == ["EXIT normal"]
+
+
+def test_an_owner_that_was_taken_for_dead_is_told_and_others_get_the_name(
+    lab: Lab, near: gr.Node, here: Probe
+) -> None:
+    """an owner that loses its lease is told, and lets go before the lease ends"""
+    # With a lease that outlives this: the row of the name is still there when it is lost.
+    url = lab.server.url
+    far = lab.far("owner", url)
+    meet(near, far.pid)
+    far.do("own", "leader")
+    far.wait_for("owns leader")
+    wait_for(lambda: here.do(gr.whereis, "leader") is not None, PATIENCE)
+
+    far.signal(signal.SIGSTOP)
+    wait_for(lambda: far.pid.node not in mesh_of(near).links, PATIENCE)
+    far.signal(signal.SIGCONT)
+
+    far.wait_for("lost leader None")
+    wait_for(lambda: is_registered(here, "leader"), PATIENCE)
+    assert far.all_told("lost") == ["leader None"]
 
 
 def test_a_forked_child_has_no_part_in_the_connection(near: gr.Node, far: Far, here: Probe) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from datetime import datetime
 
 import msgspec
 
@@ -65,6 +66,8 @@ class Answer(msgspec.Struct):
     error: _Error | None = None
     seq: int = 0
     created: str = ""
+    # What the server's clock shows.
+    ts: datetime | None = None
     num_pending: int = 0
     config: _Config = msgspec.field(default_factory=_Config)
     message: _Stored | None = None
@@ -102,6 +105,18 @@ class Bucket:
             why = "it is there and was not made by greenrelay; delete it"
             raise NotOurs(self.client.address.shown, f"stream {self.stream}: {why}")
         return found.created
+
+    def skew(self) -> float:
+        """Return by how many seconds the server's clock is ahead of this machine's.
+
+        Half the time that the answer takes may be wrong of it.
+        """
+        asked_at = time.time()
+        found = self.call(f"STREAM.INFO.{self.stream}", b"")
+        answered_at = time.time()
+        if found.ts is None:
+            raise self._error("the server does not tell its time")
+        return found.ts.timestamp() - (asked_at + answered_at) / 2
 
     def get(self, key: str) -> Row | None:
         """Return a row from the nearest server that has it, or None."""

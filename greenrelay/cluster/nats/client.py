@@ -249,8 +249,10 @@ class Client:
             self._learn(read_info(event.data))
         elif isinstance(event, Err):
             self.counters["refused by the server"] += 1
-            self.refusals.append(event.text)
-            log.warning("cluster engine %s: %s", self.address.shown, event.text)
+            if event.text not in self.refusals:
+                # Once: it is the same again for each frame.
+                self.refusals.append(event.text)
+                log.warning("cluster engine %s: %s", self.address.shown, event.text)
         elif isinstance(event, Oversize):
             self.counters["frame too large"] += 1
         elif isinstance(event, Fault):

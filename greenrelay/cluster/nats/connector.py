@@ -34,7 +34,7 @@ class Patience:
     ping: float = 0.25
     # As many pings unanswered, and the connection counts as dead.
     pings: int = 8
-    first_backoff: float = 0.02
+    first_backoff: float = 0.002
     max_backoff: float = 1.0
 
 

@@ -16,6 +16,7 @@ import gevent
 
 from greenrelay.cluster.address import Address
 from greenrelay.cluster.engine import Member, Sink, Watcher
+from greenrelay.cluster.nats import wire
 from greenrelay.cluster.nats.bucket import Bucket
 from greenrelay.cluster.nats.client import Client
 from greenrelay.cluster.nats.connector import Patience
@@ -25,7 +26,7 @@ from greenrelay.cluster.nats.parser import MAX_SIZE, Message
 from greenrelay.cluster.nats.rebirth import Rebirth
 from greenrelay.cluster.nats.roster import Change, Down, Up
 from greenrelay.cluster.nats.subject import text_of, token_of
-from greenrelay.cluster.nats.subjects import connection_name
+from greenrelay.cluster.nats.subjects import Subjects, connection_name, sender_of
 from greenrelay.errors import EngineError
 
 log = logging.getLogger("greenrelay.cluster")
@@ -49,8 +50,8 @@ class NatsEngine:
         self._app = app
         self._timing = timing or Timing()
         self._client = Client(address, self, patience=patience)
-        bucket = Bucket(self._client, f"gr_{token_of(app)}_names", address.replicas)
-        self._names = Names(bucket, address.lease, lambda: self._membership.subjects.changes)
+        self._bucket = Bucket(self._client, f"gr_{token_of(app)}_names", address.replicas)
+        self._names = Names(self._bucket, address.lease, lambda: self._membership.subjects.changes)
         self._membership: Membership
         self._sink: Sink
         self._base = ""
@@ -80,6 +81,8 @@ class NatsEngine:
         for text in (me.node, me.incarnation):
             if text_of(token_of(text).encode()) != text:
                 raise EngineError(self._address.shown, f"{text!r} cannot be part of a subject")
+        if sender_of(Subjects(self._app, me).beat) != me:
+            raise EngineError(self._address.shown, f"{me} cannot be told by a subject")
         self._base = me.incarnation
         self._sink = sink
         self._membership = Membership(self._client, self._app, me, self._timing, self)
@@ -111,6 +114,18 @@ class NatsEngine:
         self._client.stop()
         if self._frames:
             self._membership.stop()
+
+    def crash(self) -> None:
+        """Be gone without a word, as if the program had been killed."""
+        if self._is_open:
+            self._is_open = False
+            self._client.stop()
+            self._names.keeper.stop()
+        self.stop()
+
+    def skew(self) -> float:
+        """Return by how many seconds the server's clock is ahead of this machine's; waits."""
+        return self._bucket.skew()
 
     def drain(self) -> None:
         """Send what waits to be sent; waits a few seconds at most."""
@@ -259,6 +274,8 @@ class NatsEngine:
 
     def _check_permissions(self) -> None:
         """Raise EngineError if the server forbids what the engine cannot do without."""
+        # A frame to itself, which the server brings nobody: whether it may send frames at all.
+        self._client.command(wire.publish(self._membership.subjects.frame_to(self.me), b""))
         self._client.flush(_FLUSH_SECONDS)
         own = self._membership.subjects.prefix.decode()
         for text in self._client.refusals:

@@ -54,7 +54,7 @@ class Timing:
     beat: float = 0.5
     silence: float = 1.5
     cut_off: float = 3.0
-    suspicion: float = 0.02
+    suspicion: float = 0.025
     tick: float = 0.1
 
 

@@ -54,8 +54,11 @@ def sender_of(subject: bytes) -> Member | None:
     words = subject.rsplit(b".", 2)
     if len(words) != 3:
         return None
-    node, incarnation = text_of(words[1]), text_of(words[2])
-    return Member(node, incarnation) if node and incarnation else None
+    name, rest = text_of(words[1]), text_of(words[2])
+    if not name or not rest:
+        return None
+    life, dot, incarnation = rest.rpartition(".")
+    return Member(f"{name}{dot}{life}", incarnation) if incarnation else None
 
 
 def connection_name(app: str, member: Member) -> str:
@@ -64,4 +67,8 @@ def connection_name(app: str, member: Member) -> str:
 
 
 def _pair(member: Member) -> bytes:
-    return f"{token_of(member.node)}.{token_of(member.incarnation)}".encode()
+    # What a node was named is a token by itself, so that permissions can be given to it before it
+    # runs: the end of its id is new each time.
+    name, dot, life = member.node.rpartition(".")
+    rest = f"{life}{dot}{member.incarnation}" if dot else member.incarnation
+    return f"{token_of(name or member.node)}.{token_of(rest)}".encode()

@@ -334,8 +334,15 @@ def test_an_engine_cannot_start_without_its_server(broken: Restarted, app: str) 
         NatsEngine(parse_address(broken.url), app).start(Member("a", "i1"), Recorder())
 
 
-def test_a_connection_that_is_back_at_once_is_no_death(join_nats: Join) -> None:
-    a, b = join_nats("a"), join_nats("b")
+@pytest.fixture
+def join_patient(nats_server: DevelopmentServer, app: str) -> Iterator[Join]:
+    """Start an engine that waits for a node to come back as long as a busy machine may take."""
+    address, timing = parse_address(nats_server.url), Timing(suspicion=3.0)
+    yield from joining(lambda: NatsEngine(address, app, timing=timing))
+
+
+def test_a_connection_that_is_back_in_time_is_no_death(join_patient: Join) -> None:
+    a, b = join_patient("a"), join_patient("b")
     meet(a, b)
     assert isinstance(b.engine, NatsEngine)
     assert b.engine.claim("n", "pb") == "pb"

@@ -28,3 +28,4 @@ cdef class MonitorRef:
     cdef object _watcher
     cdef object _target
     cdef Py_ssize_t _number
+    cdef object _name

@@ -100,13 +100,14 @@ RESULT_NOCONNECTION = result_of_reason(NOCONNECTION)
 class MonitorRef:
     """One monitor: ``watcher`` hears of the ending of ``target``, which is None if it had none."""
 
-    __slots__ = ("_number", "_target", "_watcher")
+    __slots__ = ("_name", "_number", "_target", "_watcher")
     __match_args__ = ("watcher", "target", "number")
 
     def __init__(self, watcher: Pid, target: Pid | None, number: int) -> None:
         self._watcher = watcher
         self._target = target
         self._number = number
+        self._name = ""
 
     @property
     def watcher(self) -> Pid:
@@ -122,6 +123,11 @@ class MonitorRef:
     def number(self) -> int:
         """What tells this monitor from all others of its node."""
         return self._number
+
+    @property
+    def name(self) -> str:
+        """The name it was asked for by, "" for none."""
+        return self._name
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, MonitorRef):

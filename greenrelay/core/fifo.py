@@ -72,6 +72,10 @@ class Fifo:
         self._head = head
         return item
 
+    def joined(self, other: Fifo, items: Iterable[Any]) -> Fifo:
+        """Return a queue of ``items``, all those of this one and of ``other`` in a new order."""
+        return Fifo(items)
+
     def clear(self) -> None:
         """Drop all items."""
         self._items.clear()

@@ -111,6 +111,11 @@ class Message:
         return f"Message({shown}{context})"
 
 
+def read_only(context: Mapping[str, object]) -> Mapping[str, object]:
+    """Return the values of a context that whoever gave it, and whoever gets it, cannot change."""
+    return MappingProxyType({**context}) if context else NO_CONTEXT
+
+
 def check_topic(topic: object) -> None:
     """Raise ReservedTopic unless ``topic`` is text that does not start with ``@``."""
     if not isinstance(topic, str) or topic[:1] in ("@", ""):

@@ -40,7 +40,8 @@ class Child:
     (never), or a RestartPolicy with delays of its own. ``shutdown`` is how long it may take to
     end when asked, a duration; 0 kills it at once, None waits for ever. ``requires`` are ids of
     children that have started before it. It has started when it waits for its first message or
-    has ended normally; after ``start_timeout`` it counts as started. Raises ValueError.
+    has ended normally; after ``start_timeout`` it counts as started. Raises ValueError, and
+    TypeError for an ``id`` that is no text, and ``args`` or ``requires`` that are no tuple.
     """
 
     id: str
@@ -54,6 +55,14 @@ class Child:
     start_timeout: float | str = "10s"
 
     def __post_init__(self) -> None:
+        if not isinstance(self.id, str):
+            raise TypeError(f"child {self.id!r}: its id must be text")
+        if not isinstance(self.args, tuple):
+            raise TypeError(f"child {self.id!r}: args is {self.args!r}; it must be a tuple")
+        if not isinstance(self.requires, tuple):
+            raise TypeError(
+                f"child {self.id!r}: requires is {self.requires!r}; it must be a tuple of ids"
+            )
         if not isinstance(self.restart, RestartPolicy) and self.restart not in POLICIES:
             raise ValueError(
                 f"child {self.id!r}: restart is {self.restart!r}; it must be a RestartPolicy or "
@@ -116,10 +125,13 @@ def affected(strategy: str, ids: Sequence[str], failed: str) -> tuple[str, ...]:
 def in_start_order(children: Iterable[Child]) -> list[Child]:
     """Return the children so that each comes after those it requires, else as they were given.
 
-    Raises ValueError for an id that is there twice, a requirement that is not there and a cycle.
+    Raises ValueError for an id that is there twice, a requirement that is not there and a cycle,
+    and TypeError for what is no Child.
     """
     by_id: dict[str, Child] = {}
     for child in children:
+        if not isinstance(child, Child):
+            raise TypeError(f"children has {child!r} in it; each must be a Child")
         if child.id in by_id:
             raise ValueError(f"child id {child.id!r} is there twice")
         by_id[child.id] = child
@@ -144,16 +156,10 @@ def in_start_order(children: Iterable[Child]) -> list[Child]:
     return list(ordered.values())
 
 
-def next_to_stop(
-    requires: Mapping[str, Collection[str]], to_stop: Collection[str], *, parallel: bool
-) -> list[str]:
-    """Return which of ``to_stop`` may be stopping now; all of them are alive.
+def may_stop(requires: Mapping[str, Collection[str]]) -> list[str]:
+    """Return which of the children that are to stop may be stopping now, where many may.
 
-    ``requires`` has the requirements of every child, in start order. One by one in reverse, or
-    with ``parallel`` each that no other of ``to_stop`` requires.
+    ``requires`` has the requirements of each of them. Those come first that were last.
     """
-    last_first = [child for child in reversed(list(requires)) if child in to_stop]
-    if not parallel:
-        return last_first[:1]
-    needed = {required for child in to_stop for required in requires[child]}
-    return [child for child in last_first if child not in needed]
+    needed = {required for each in requires.values() for required in each}
+    return [child for child in reversed(list(requires)) if child not in needed]

@@ -104,7 +104,11 @@ class Topology:
 
     def refs(self, watcher: Pid, target: Pid) -> list[MonitorRef]:
         """Return the monitors ``watcher`` has on ``target``."""
-        return [ref for ref in self._watching.get(watcher, ()) if ref.target == target]
+        mine, theirs = self._watching.get(watcher, {}), self._watchers.get(target, {})
+        # They are in both tables, of which one may be long.
+        if len(theirs) < len(mine):
+            return [ref for ref in theirs if ref.watcher == watcher]
+        return [ref for ref in mine if ref.target == target]
 
     def links(self, pid: Pid) -> tuple[Pid, ...]:
         """Return the processes linked to ``pid``."""

@@ -65,9 +65,7 @@ class Commands:
             check_is_over(old)
         member = Member(child, Backoff(child.policy))
         self._start(member)
-        # One that had the id before is forgotten, and so is its place in the order.
-        members.pop(child.id, None)
-        members[child.id] = member
+        self._children.add(member)
         answer(message, member.pid)
 
     def _restart_child(self, message: Message) -> None:

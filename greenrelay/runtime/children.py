@@ -6,14 +6,16 @@ done, as far as it may be done now. Nothing here waits.
 
 from __future__ import annotations
 
+import heapq
 import logging
 import math
 from functools import partial
+from itertools import count
 from typing import TYPE_CHECKING
 
 from greenrelay.core.events import SHUTDOWN, Cancel
 from greenrelay.core.pid import Pid
-from greenrelay.core.strategy import Child, ChildInfo, ChildState, next_to_stop
+from greenrelay.core.strategy import Child, ChildInfo, ChildState, may_stop
 from greenrelay.durations import parse_duration
 from greenrelay.runtime.member import FIRST_LOOK, RAREST_LOOK, Member
 from greenrelay.runtime.messaging import spawn_linked_monitored
@@ -29,8 +31,9 @@ log = logging.getLogger("greenrelay.runtime")
 class Children:
     """The records of the children of ``process``, which runs ``plan``.
 
-    ``members`` has all of them in start order, ``pending`` those with something to do at a time,
-    ``to_stop`` those that are alive and have to end. ``now`` is the time of the present step.
+    ``members`` has all of them in start order, ``waiting`` those that are to start,
+    ``looks`` when to see who has started, and ``to_stop`` those that are alive and have to end, of
+    which ``last`` has the last started first. ``now`` is the time of the present step.
     """
 
     def __init__(self, plan: Supervisor, process: Process) -> None:
@@ -40,11 +43,22 @@ class Children:
         self.now = process.node.timers.now()
         self.members: dict[str, Member] = {}
         self.by_pid: dict[Pid, Member] = {}
-        self.pending: dict[str, Member] = {}
+        self.waiting: dict[str, Member] = {}
+        # A heap; an entry is void unless its time is the ``look_at`` of its member.
+        self.looks: list[tuple[float, int, Member]] = []
+        self._numbers = count()
         self.to_stop: dict[str, Member] = {}
-        # How many of the latter have not been asked to stop yet.
+        # A heap of numbers, below 0, and ids; an entry whose id is not in ``to_stop`` is void.
+        self.last: list[tuple[int, str]] = []
+        # How many of ``to_stop`` have not been asked to yet.
         self.unasked = 0
         self.log_level = logging.DEBUG if plan.strategy == "dynamic" else logging.INFO
+
+    def add(self, member: Member) -> None:
+        """Know one more child, the last; one that had its id before loses its place."""
+        member.number = next(self._numbers)
+        self.members.pop(member.child.id, None)
+        self.members[member.child.id] = member
 
     def infos(self) -> tuple[ChildInfo, ...]:
         """Return what is to be seen of all children now, in start order."""
@@ -52,28 +66,22 @@ class Children:
 
     def next_time(self) -> float | None:
         """Return when there is something to do again, or None when only an event can tell."""
-        times = [
-            time
-            for member in self.pending.values()
-            for time in (member.due_at, member.look_at)
-            if time is not None and time > self.now
-        ]
+        times = [each.due_at for each in self.waiting.values() if each.due_at is not None]
+        times = [time for time in times if time > self.now]
+        if self.looks:
+            times.append(self.looks[0][0])
         return min(times, default=None)
 
     def look_around(self) -> None:
-        """See which children have started, and drop from ``pending`` who needs no time."""
-        for member in self.pending.values():
-            if member.look_at is not None and member.look_at <= self.now:
+        """See which children have started."""
+        while self.looks and self.looks[0][0] <= self.now:
+            look_at, _, member = heapq.heappop(self.looks)
+            if member.look_at == look_at:
                 self._look(member)
-        self.pending = {
-            key: member
-            for key, member in self.pending.items()
-            if member.due_at is not None or member.look_at is not None
-        }
 
     def due(self) -> list[Member]:
         """Return the children that may start now, in start order."""
-        due = {key for key, member in self.pending.items() if self.is_due(member)}
+        due = {key for key, member in self.waiting.items() if self.is_due(member)}
         if len(due) < 2:
             return [self.members[key] for key in due]
         return [member for key, member in self.members.items() if key in due]
@@ -83,7 +91,7 @@ class Children:
         member = self.by_pid.pop(pid, None)  # type: ignore[arg-type]
         if member is None:
             return None, False
-        self.node.supervised.discard(pid)
+        self.node.supervised.pop(pid, None)  # type: ignore[arg-type]
         member.pid = member.look_at = None
         member.reason = reason
         if member.kill is not None:
@@ -97,23 +105,33 @@ class Children:
     def schedule(self, member: Member, due_at: float) -> None:
         """Let ``member`` start at ``due_at``."""
         member.due_at = due_at
-        self.pending[member.child.id] = member
+        self.waiting[member.child.id] = member
 
     def must_stop(self, member: Member) -> None:
         """Let ``member``, which is alive, end when its turn has come."""
         if member.child.id not in self.to_stop:
             self.to_stop[member.child.id] = member
+            if not self.plan.parallel:
+                heapq.heappush(self.last, (-member.number, member.child.id))
             self.unasked += 1
 
     def stop_some(self) -> None:
         """Ask those to stop whose turn it is."""
         if not self.unasked:
             return
-        concerned = self.to_stop if self.plan.parallel else self.members
-        requires = {key: member.child.requires for key, member in concerned.items()}
-        for key in next_to_stop(requires, self.to_stop, parallel=self.plan.parallel):
+        for key in self._may_stop():
             if self.to_stop[key].state is not ChildState.STOPPING:
                 self._stop(self.to_stop[key])
+
+    def _may_stop(self) -> list[str]:
+        if self.plan.parallel:
+            return may_stop({key: each.child.requires for key, each in self.to_stop.items()})
+        while self.last:
+            key = self.last[0][1]
+            if key in self.to_stop:
+                return [key]
+            heapq.heappop(self.last)
+        return []
 
     def _stop(self, member: Member) -> None:
         pid, shutdown = member.pid, member.child.shutdown
@@ -154,16 +172,20 @@ class Children:
         """Start ``member`` now; raises what spawn raises."""
         child = member.child
         member.due_at = None
+        self.waiting.pop(child.id, None)
         pid = spawn_linked_monitored(child.entry, *child.args, host=child.host, name=child.name)
         member.restarts += member.started_at is not None
         member.started_at = self.node.timers.now()
         member.pid, member.state = pid, ChildState.STARTING
-        member.look_step = FIRST_LOOK
-        member.look_at = member.started_at + FIRST_LOOK
-        self.by_pid[pid] = self.pending[child.id] = member
-        self.node.supervised.add(pid)
+        self.by_pid[pid] = member
+        self._look_at(member, member.started_at, FIRST_LOOK)
+        self.node.supervised[pid] = self
         log.log(self.log_level, "%s: %s started as %s", self.pid, child.id, pid)
         self.show(member)
+
+    def _look_at(self, member: Member, now: float, step: float) -> None:
+        member.look_step, member.look_at = step, now + step
+        heapq.heappush(self.looks, (member.look_at, next(self._numbers), member))
 
     def _look(self, member: Member) -> None:
         assert member.started_at is not None
@@ -175,8 +197,7 @@ class Children:
         age = self.now - member.started_at
         if process.state != WAITING:
             if age < parse_duration(member.child.start_timeout):
-                member.look_step = min(member.look_step * 2, RAREST_LOOK)
-                member.look_at = self.now + member.look_step
+                self._look_at(member, self.now, min(member.look_step * 2, RAREST_LOOK))
                 return
             log.debug("%s: %s has waited for no message yet", self.pid, member.child.id)
         member.state = ChildState.RUNNING
@@ -191,6 +212,7 @@ class Children:
     def drop(self, member: Member) -> None:
         """Know a child that is over no more."""
         self.members.pop(member.child.id, None)
+        self.waiting.pop(member.child.id, None)
         if self.plan.board is not None:
             self.plan.board.pop(member.child.id, None)
 
@@ -202,7 +224,7 @@ class Children:
     def let_go(self) -> None:
         """Kill what is left, when this process has been killed; it may trap links."""
         for pid, member in self.by_pid.items():
-            self.node.supervised.discard(pid)
+            self.node.supervised.pop(pid, None)
             if member.kill is not None:
                 member.kill.cancel()
             member.pid, member.state = None, ChildState.STOPPED

@@ -45,7 +45,9 @@ def current_process() -> FunctionProcess | None:
     process: FunctionProcess | None
     if isinstance(running, Worker):
         worker: Any = running
-        process = worker.greenrelay_process
+        # The supervisor greenlet runs in a worker too, and is nobody's process.
+        task = worker.greenrelay_process
+        process = task if isinstance(task, FunctionProcess) else None
     else:
         process = getattr(running, "greenrelay_process", None)
     if process is None:

@@ -19,7 +19,7 @@ from greenrelay.core.events import (
     Result,
 )
 from greenrelay.core.fifo import Fifo
-from greenrelay.core.message import Message
+from greenrelay.core.message import Message, ReplySlot
 from greenrelay.core.pid import Pid
 from greenrelay.errors import InboxFull, NotInProcess, ProcessExit, ProcessUpgrade, Timeout
 from greenrelay.runtime.crash import ENDS_PROGRAM, result_of_error
@@ -245,27 +245,32 @@ class FunctionProcess(Process):
         """Do with a message for a full mailbox, its own or a channel, what the host says."""
         overflow = self.host.overflow
         if overflow == "drop_newest":
-            self._count_drop()
+            self._drop(message, mailbox)
             return True
         if overflow == "drop_oldest":
-            self._count_drop()
-            mailbox.drop_oldest()
+            self._drop(mailbox.drop_oldest(), mailbox)
             mailbox.put(message)
             return True
-        if overflow == "block" and self._wait_for_room(mailbox):
+        if overflow == "block" and self._wait_for_room(mailbox, message.reply_to):
             return self.deliver(message)
         raise InboxFull(self.pid, mailbox.limit)
 
-    def _count_drop(self) -> None:
+    def _drop(self, message: Message | None, mailbox: Mailbox) -> None:
         # Those of a channel are counted with those of the inbox.
         self.mailbox.dropped += 1
         self.host.dropped += 1
+        if message is not None and message.reply_to is not None:
+            # A call nobody will answer.
+            message.reply_to.fail(InboxFull(self.pid, mailbox.limit))
 
-    def _wait_for_room(self, mailbox: Mailbox) -> bool:
+    def _wait_for_room(self, mailbox: Mailbox, slot: ReplySlot | None) -> bool:
         sender: Process | None = getattr(getcurrent(), "greenrelay_process", None)
         if not isinstance(sender, FunctionProcess) or sender is self:
             return False
         until = self.scheduler.timers.now() + self.host.block_timeout
+        if isinstance(slot, Waiter) and slot.until >= 0:
+            # A call waits for room no longer than for its answer.
+            until = min(until, slot.until)
         # Others may have taken the room by the time the sender runs: then it waits on.
         while self.state < EXITING and len(mailbox.messages) >= mailbox.limit:
             if not _wait_for_less(mailbox, sender, until):
@@ -366,7 +371,8 @@ class FunctionProcess(Process):
             error.__traceback__ = None
             return self.exit_result
         try:
-            return result_of_error(self.pid, self.entry_object, error)
+            node = self.node
+            return result_of_error(node.crashes, node.timers, self.pid, self.entry_object, error)
         except BaseException:
             # A log handler that raises, or the order to end that arrives while it waits.
             self.signal = NO_SIGNAL

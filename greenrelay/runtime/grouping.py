@@ -28,7 +28,7 @@ def join(group: str, dest: str | None = None, scope: str = "cluster") -> None:
 
     Membership ends with the process. With the scope ``local`` no other node of a cluster sees it.
     Raises ProcessDown when ``dest`` is gone or of another node, UnknownName, and ValueError for a
-    group that is no text or empty, or a scope that is none.
+    scope that is none and a group that is no text, empty, larger than 16 KiB, or no Unicode.
     """
     caller = require_process("join")
     check_scope(scope)

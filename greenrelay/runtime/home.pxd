@@ -11,6 +11,7 @@ cdef class Home:
     cdef public object _timers
     cdef public object _thread
     cdef public object watchdog
+    cdef public object crashes
     # These are Node's. They are here since a process, of which Node knows, knows its node as this.
     cdef public dict processes
     cdef public object names
@@ -19,5 +20,6 @@ cdef class Home:
     cdef public object supervisor
     cdef public object reaper
     cdef public object cluster
+    cdef public dict kills
     cdef public bint strict_payloads
     cdef public bint debug

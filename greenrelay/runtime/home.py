@@ -12,6 +12,7 @@ from collections.abc import Callable
 from gevent.monkey import get_original
 
 from greenrelay.errors import NodeStopped, NotInProcess
+from greenrelay.runtime.crash import Crashes
 from greenrelay.runtime.scheduler import Scheduler
 from greenrelay.runtime.timers import Timers
 from greenrelay.runtime.watchdog import Watchdog
@@ -33,6 +34,7 @@ class Home:
         self._timers: Timers | None = None
         self._thread = 0
         self.watchdog: Watchdog | None = None
+        self.crashes = Crashes()
 
     @property
     def scheduler(self) -> Scheduler:
@@ -48,12 +50,12 @@ class Home:
         """Whether the caller runs in a thread other than the node's."""
         return self._thread not in (0, _get_thread())
 
-    def check_thread(self, function: str) -> None:
+    def check_thread(
+        self, function: str, way_out: str = "send a message to a process that does it"
+    ) -> None:
         """Raise NotInProcess naming ``function`` in a thread other than the node's."""
         if self.is_foreign_thread():
-            raise NotInProcess(
-                function, "this thread is not its node's: send a message to a process that does it"
-            )
+            raise NotInProcess(function, f"this thread is not its node's: {way_out}")
 
     def on_hub(self, function: Callable[..., object], *args: object) -> None:
         """Call ``function``, which must not wait: now, or soon in a foreign thread."""
@@ -70,6 +72,7 @@ class Home:
         self._scheduler = self._timers = None
         self._thread = 0
         if scheduler is not None and timers is not None:
+            self.crashes.sum_up(timers)
             scheduler.close()
             timers.close()
 

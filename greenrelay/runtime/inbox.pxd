@@ -13,6 +13,7 @@ cdef class Mailbox:
     cdef public Py_ssize_t arrived
     cdef public Py_ssize_t _deepest
     cdef public Py_ssize_t cancels
+    cdef public Py_ssize_t cancel_at
     cdef public Py_ssize_t dropped
     cdef public object room_waiters
     cdef public object channels

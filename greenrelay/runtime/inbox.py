@@ -5,6 +5,7 @@ Source: Processes, "Functions", rows inbox, receive and events.
 Theory. Messages and lifecycle events sit in a queue each, since most readers want one kind only.
 The order between the two is kept by a mark: an event notes how many messages had arrived before
 it, and the mailbox knows how many it has handed out. An event is next when that many are out.
+It notes as well how many had arrived in the channels, for unlisten to know what came before it.
 A queue is made with the first thing it has to hold.
 """
 
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from greenrelay.runtime.listening import Channels
 
 Item = Message | Event
+# An event: how many messages had arrived before it here, the event, and how many in the channels.
+Entry = tuple[int, Event, int]
 # Stands for the messages of a mailbox that never got any.
 NOTHING = Fifo()
 log = logging.getLogger("greenrelay.runtime")
@@ -34,6 +37,7 @@ class Mailbox:
     __slots__ = (
         "_deepest",
         "arrived",
+        "cancel_at",
         "cancels",
         "channels",
         "dropped",
@@ -46,12 +50,14 @@ class Mailbox:
     def __init__(self, limit: int, messages: Fifo | None = None) -> None:
         self.limit = limit
         self.messages = NOTHING if messages is None else messages
-        self.events: deque[tuple[int, Event]] | None = None
+        self.events: deque[Entry] | None = None
         self.arrived = 0
         self.dropped = 0
         self._deepest = 0
         # How many of the events were CANCEL: looking for one among many others takes time.
         self.cancels = 0
+        # The mark of the first of these, -1 while nobody has looked for it.
+        self.cancel_at = -1
         self.room_waiters: list[Callable[[], object]] | None = None
         # Those of topics that do not come here: see listening.py.
         self.channels: Channels | None = None
@@ -67,10 +73,10 @@ class Mailbox:
         if depth > self._deepest:
             self._deepest = depth
 
-    def replace(self, messages: list[Message]) -> None:
-        """Have these messages instead of what is unread; the new ones among them have arrived."""
+    def replace(self, messages: list[Message], others: Fifo) -> None:
+        """Have these messages instead of what is unread; those from ``others`` have arrived."""
         self.arrived += len(messages) - len(self.messages)
-        self.messages = Fifo(messages)
+        self.messages = self.messages.joined(others, messages)
         self._deepest = max(self._deepest, len(messages))
 
     @property
@@ -92,7 +98,8 @@ class Mailbox:
         """Append an event; events are not limited."""
         if self.events is None:
             self.events = deque()
-        self.events.append((self.arrived, event))
+        beside = 0 if self.channels is None else self.channels.arrived
+        self.events.append((self.arrived, event, beside))
         if isinstance(event, Cancel):
             self.cancels += 1
             if self.cancels == 1 and self.channels is not None:
@@ -122,6 +129,7 @@ class Mailbox:
         event: Event = self.events.popleft()[1]
         if isinstance(event, Cancel):
             self.cancels -= 1
+            self.cancel_at = -1
         return event
 
     def take_topic(self, topics: tuple[str, ...], since: int = 0) -> Message | None:
@@ -134,24 +142,28 @@ class Mailbox:
             message: Message = messages[index]
             if message.topic in topics:
                 del messages[index]
-                self._close_gap(self.arrived - len(messages) - 1 + index)
+                # The first of them is not out of turn.
+                if index:
+                    self._close_gap(self.arrived - len(messages) - 1 + index)
                 if self.room_waiters is not None:
                     self._notice_room()
                 return message
         return None
 
-    def drop_oldest(self) -> None:
-        """Throw the oldest message away."""
-        if self.messages:
-            self.messages.popleft()
+    def drop_oldest(self) -> Message | None:
+        """Throw the oldest message away and return it, None when there is none."""
+        oldest: Message | None = self.messages.popleft() if self.messages else None
+        return oldest
 
     def is_cancelled(self) -> bool:
         """Whether an unread CANCEL arrived before every message that is left."""
         if not self.cancels:
             return False
         out = self.arrived - len(self.messages)
-        unread = self.events or ()
-        return any(mark <= out and isinstance(event, Cancel) for mark, event in unread)
+        if self.cancel_at < 0:
+            unread = self.events or ()
+            self.cancel_at = next(mark for mark, event, _ in unread if isinstance(event, Cancel))
+        return self.cancel_at <= out
 
     def when_room(self, function: Callable[[], object]) -> None:
         """Call ``function`` once when the messages are down to half the limit, or none are."""
@@ -168,16 +180,16 @@ class Mailbox:
         """Drop each unread EXIT that is ``unwanted``."""
         if self.events:
             self.events = deque(
-                (mark, event)
-                for mark, event in self.events
-                if not (isinstance(event, Exit) and unwanted(event))
+                entry
+                for entry in self.events
+                if not (isinstance(entry[1], Exit) and unwanted(entry[1]))
             )
 
     def clear(self) -> None:
         """Throw everything away and tell whoever waits for room."""
         self.messages.clear()
         self.events = None
-        self.cancels = 0
+        self.cancels, self.cancel_at = 0, -1
         if self.room_waiters is not None:
             self._tell_room()
         if self.channels is not None:
@@ -187,8 +199,10 @@ class Mailbox:
         # A message taken from behind an event counts as handed out before it: move the marks of
         # the events in front of it up by one, or they would come early.
         if self.events:
+            self.cancel_at = -1
             self.events = deque(
-                (mark + 1 if mark <= place else mark, event) for mark, event in self.events
+                (mark + 1, event, beside) if mark <= place else (mark, event, beside)
+                for mark, event, beside in self.events
             )
         if self.channels is not None:
             self.channels.close_gap(place)

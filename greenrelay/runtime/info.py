@@ -72,7 +72,6 @@ def describe(process: Process, *, stack: bool = False) -> ProcessInfo:
 
 
 def _as_child(node: Node, pid: Pid) -> ChildInfo | None:
-    if pid not in node.supervised:
-        return None
-    members = (children.by_pid.get(pid) for children in node.supervisors.values())
-    return next((member.info() for member in members if member is not None), None)
+    children = node.supervised.get(pid)
+    member = children.by_pid.get(pid) if children is not None else None
+    return member.info() if member is not None else None

@@ -82,18 +82,18 @@ class TopicBox(Mailbox):
             self.marks.popleft()
         return super().take_message()
 
-    def drop_oldest(self) -> None:
-        """Throw the oldest message away."""
+    def drop_oldest(self) -> Message | None:
+        """Throw the oldest message away and return it, None when there is none."""
         if self.marks:
             self.marks.popleft()
-        super().drop_oldest()
+        return super().drop_oldest()
 
     def note_cancel(self) -> None:
         """Put the oldest unread CANCEL of the process behind what has arrived here."""
         self.events = None
-        self.cancels = 0
-        unread = (event for _, event in self._owner.events or () if isinstance(event, Cancel))
-        oldest = next(unread, None)
+        self.cancels, self.cancel_at = 0, -1
+        unread = (entry[1] for entry in self._owner.events or ())
+        oldest = next((event for event in unread if isinstance(event, Cancel)), None)
         if oldest is not None:
             self.put_event(oldest)
 
@@ -109,7 +109,7 @@ class TopicBox(Mailbox):
     def move_unread(self) -> None:
         """Put what is unread into the inbox, as if there had never been a channel.
 
-        An event stays behind all messages that arrived before it.
+        Events stay where they are in the order of arrival.
         """
         owner = self._owner
         marks = list(self.marks)
@@ -119,16 +119,20 @@ class TopicBox(Mailbox):
             numbered = (((number, inf), each) for number, each in enumerate(owner.messages, first))
             mine = zip(marks, self.messages, strict=True)
             merged = [each for _, each in merge(mine, numbered, key=_mark_of)]
-            owner.replace(merged)
+            owner.replace(merged, self.messages)
             # What came before messages that have been read comes before the first that is left.
+            owner.cancel_at = -1
             owner.events = deque(
-                (max(place, first) + bisect_right(marks, (place, inf)), event)
-                for place, event in owner.events or ()
+                (max(place, first) + bisect_right(marks, (place, beside)), event, beside)
+                for place, event, beside in owner.events or ()
             )
             for box in self._all.values():
                 box.marks = deque(
                     (max(mark[0], first) + bisect_left(marks, mark), mark[1]) for mark in box.marks
                 )
+        if owner.events and not self._all:
+            # Channels made later count from 0, and all they get comes after these.
+            owner.events = deque((place, event, 0) for place, event, _ in owner.events)
         self.clear()
 
 

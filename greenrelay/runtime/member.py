@@ -21,12 +21,14 @@ FIRST_LOOK, RAREST_LOOK = 0.001, 0.25
 class Member:
     """One child of a running supervisor; times are on ``time.monotonic``.
 
-    ``due_at`` is when it is to start, ``look_at`` when to see whether it has started, ``kill`` what
-    ends it if it does not stop, and ``callers`` are those who wait for its end.
+    ``number`` is its place in the start order, ``due_at`` when it is to start, ``look_at`` when to
+    see whether it has started, ``kill`` what ends it if it does not stop, and ``callers`` are those
+    who wait for its end.
     """
 
     child: Child
     backoff: Backoff
+    number: int = 0
     due_at: float | None = None
     state: ChildState = ChildState.STOPPED
     pid: Pid | None = None

@@ -95,9 +95,9 @@ class Membership:
     ) -> tuple[tuple[Pid, ...], GroupEvents]:
         """Return the members and a channel of the changes from now on."""
         channel = GroupEvents(process, group, self._unwatch)
+        self._groups.watch(group, process.pid)
         if is_local:
             self._local.add(channel)
-        self._groups.watch(group, process.pid)
         self._channels.setdefault((group, process.pid), []).append(channel)
         process.is_related = process.is_shared = True
         return self._groups.members(group), channel

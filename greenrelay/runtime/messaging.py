@@ -14,6 +14,7 @@ from typing import Any, overload
 from greenrelay.core.events import NOPROC, RESULT_KILLED, Event
 from greenrelay.core.message import NO_CONTEXT, Message, ReplySlot, check_topic
 from greenrelay.core.pid import Pid
+from greenrelay.core.plain import check_plain
 from greenrelay.durations import parse_duration
 from greenrelay.errors import ProcessDown, ReservedTopic, Timeout
 from greenrelay.runtime import current
@@ -24,7 +25,7 @@ from greenrelay.runtime.process import Process
 from greenrelay.runtime.task import BLOCKED, WAITING
 from greenrelay.runtime.timers import Timer
 from greenrelay.runtime.wait_cycle import describe_cycle, find_cycle
-from greenrelay.runtime.waiter import Waiter, value_of
+from greenrelay.runtime.waiter import Waiter, cut_traceback, value_of
 
 Duration = float | str
 
@@ -118,6 +119,8 @@ def exec(
     seconds = _seconds(timeout)
     child = parent.node.spawn_process(entry, args, kwargs, host, name, inherited(parent, context))
     waiter = Waiter(parent.answered)
+    if seconds is not None:
+        waiter.until = parent.scheduler.timers.now() + seconds
     try:
         if not _await_answer(parent, child, waiter, seconds):
             what = f"exec of {child.entry}{_circle_of(parent, child)}"
@@ -145,8 +148,9 @@ def pid() -> Pid:
 def send(dest: str, topic: str, payload: object = None) -> bool:
     """Send a message; it never waits, save for a host whose overflow rule is ``block``.
 
-    Returns True when an inbox took it and False when ``dest`` is the PID of a process that has
-    ended, or of a node that is not there; True for another node says that it is on its way. Raises
+    Returns True when an inbox took it, or has dropped it by the rule of its host, and False when
+    ``dest`` is the PID of a process that has ended, or of a node that is not there; True for
+    another node says that it is on its way. Raises
     ReservedTopic, UnknownName, InvalidPid, InboxFull, UnsendablePayload for another node, and what
     a connection says of a bad payload; then nothing was sent.
     """
@@ -168,7 +172,8 @@ def send(dest: str, topic: str, payload: object = None) -> bool:
 def send_after(delay: Duration, dest: str, topic: str, payload: object = None) -> Timer:
     """Send a message after ``delay``; ``Timer.cancel()`` takes it back.
 
-    A message that cannot be delivered by then is dropped: nobody is there to hear of it.
+    A message that cannot be delivered by then is dropped: nobody is there to hear of it. One whose
+    sender has ended by then has none, since nothing comes from a process after its EXIT.
     """
     process = current.current_process()
     node = process.node if process else current.current_node("send_after")
@@ -187,8 +192,8 @@ def call(dest: str, topic: str, payload: object = None, timeout: Duration | None
     """Send a request and wait for its reply.
 
     Raises ProcessDown when ``dest`` has ended or ends before it replies, Timeout after
-    ``timeout``, what the other side gave to reply_error, and what send raises. A reply that comes
-    later is dropped.
+    ``timeout``, what the other side gave to reply_error, what send raises, and InboxFull when a
+    full inbox throws the request away. A reply that comes later is dropped.
     """
     return call_in(None, dest, topic, payload, timeout)
 
@@ -210,6 +215,8 @@ def call_in(
         raise ProcessDown(dest, "calling_self")
     check_topic(topic)
     waiter = Waiter(caller.answered)
+    if seconds is not None:
+        waiter.until = caller.scheduler.timers.now() + seconds
     caller.sent += 1
     if caller.outlet is not None:
         caller.outlet(dest, topic, payload)
@@ -242,7 +249,7 @@ def _await_answer(
         waiters = target.waiters = {}
     waiters[waiter] = None
     caller.calling = target
-    until = 0.0 if seconds is None else caller.scheduler.timers.now() + seconds
+    until = waiter.until
     try:
         while not waiter.is_done:
             if seconds is None:
@@ -267,18 +274,31 @@ def _circle_of(caller: Process, target: Process) -> str:
 def reply(message: Message, value: object = None) -> bool:
     """Answer a message that was sent with call; False when its caller waits no more.
 
-    Raises ValueError for a message that was sent otherwise.
+    Raises ValueError for a message that was sent otherwise, and UnsendablePayload for the caller
+    on another node, or on any under ``strict_payloads``; then the caller still waits.
     """
-    return _slot(message, "reply").answer(value)
+    process = current.require_process("reply")
+    slot = _slot_of(message)
+    if process.is_strict:
+        check_plain(value, "reply")
+    return slot.answer(value)
 
 
-def reply_error(message: Message, error: BaseException) -> bool:
-    """Answer a call by raising ``error`` in its caller; False when it waits no more."""
-    return _slot(message, "reply_error").fail(error)
+def reply_error(message: Message, error: Exception) -> bool:
+    """Answer a call by raising ``error`` in its caller; False when it waits no more.
+
+    It is raised with the traceback it has got here. Raises TypeError for what is no exception,
+    such as a class, or one that ends processes, and ValueError as reply does.
+    """
+    current.require_process("reply_error")
+    slot = _slot_of(message)
+    if not isinstance(error, Exception):
+        raise TypeError(f"reply_error() was given {error!r}; it must be an instance of Exception")
+    cut_traceback(error)
+    return slot.fail(error)
 
 
-def _slot(message: Message, function: str) -> ReplySlot:
-    current.require_process(function)
+def _slot_of(message: Message) -> ReplySlot:
     if message.reply_to is None:
         raise ValueError(f"message {message.topic!r} was sent, not called: nobody awaits a reply")
     return message.reply_to

@@ -1,4 +1,5 @@
 cimport cython
+from greenrelay.core.events cimport MonitorRef
 from greenrelay.runtime.function_process cimport FunctionProcess
 from greenrelay.runtime.home cimport Home
 from greenrelay.runtime.host cimport Host
@@ -13,7 +14,7 @@ cdef class Node(Home):
     cdef public dict hosts
     cdef public object default_host
     cdef public Py_ssize_t _number
-    cdef public set supervised
+    cdef public dict supervised
     cdef public dict supervisors
     cdef public dict services
     cdef public object idle
@@ -30,5 +31,6 @@ cdef class Node(Home):
     @cython.locals(process=Process)
     cpdef bint route(self, dest, topic, payload=*, sender=*, context=*, slot=*) except -1
     cpdef Process find(self, dest)
+    @cython.locals(target=Process, ref=MonitorRef)
     cpdef monitor(self, Process watcher, dest)
     cpdef link(self, Process one, Process other)

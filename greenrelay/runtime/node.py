@@ -7,7 +7,6 @@ supervisor greenlet. A node belongs to the thread that first uses it.
 
 from __future__ import annotations
 
-import logging
 import secrets
 import socket
 import weakref
@@ -23,7 +22,7 @@ from greenrelay.core.events import (
     MonitorRef,
     result_of_reason,
 )
-from greenrelay.core.message import NO_CONTEXT, Message, ReplySlot, check_topic
+from greenrelay.core.message import NO_CONTEXT, Message, ReplySlot, check_topic, read_only
 from greenrelay.core.names import Names
 from greenrelay.core.pid import Pid, make_pid
 from greenrelay.core.strategy import ChildInfo
@@ -37,7 +36,13 @@ from greenrelay.runtime.function_process import FunctionProcess
 from greenrelay.runtime.home import Home
 from greenrelay.runtime.host import Host
 from greenrelay.runtime.membership import Membership
-from greenrelay.runtime.outside import ask_to_end, end_now, run_from_outside
+from greenrelay.runtime.outside import (
+    ask_to_end,
+    end_now,
+    route_quietly,
+    run_from_outside,
+    send_later,
+)
 from greenrelay.runtime.process import Process
 from greenrelay.runtime.reaper import Reaper
 from greenrelay.runtime.server import Server, ServerProcess
@@ -49,7 +54,6 @@ from greenrelay.runtime.watchdog import Watchdog
 if TYPE_CHECKING:
     from greenrelay.runtime.children import Children
 
-log = logging.getLogger("greenrelay.runtime")
 DEFAULT_HOST = "processes"
 
 open_nodes: weakref.WeakSet[Node] = weakref.WeakSet()
@@ -59,7 +63,7 @@ class Node(Home):
     """One system of processes; a context manager that shuts down at its end.
 
     ``name`` begins the node's id, the part of a PID before ``@``; the rest of the id is new for
-    each OS process. ``grace`` is how long, in seconds, a process that was ended may go on with
+    each OS process. ``grace`` is how long, a duration, a process that was ended may go on with
     its cleanup before its ending is delivered without it. ``recycle_workers`` False starts a new
     greenlet for each process, where the reference counts that recycling rests on do not hold; it
     is the default where ``GREENRELAY_RECYCLE_WORKERS`` is 0 in the environment. ``debug`` logs an
@@ -73,7 +77,7 @@ class Node(Home):
         self,
         name: str | None = None,
         *,
-        grace: float = 5.0,
+        grace: float | str = 5.0,
         recycle_workers: bool | None = None,
         debug: bool = False,
         watchdog: float | str | None = None,
@@ -83,7 +87,7 @@ class Node(Home):
     ) -> None:
         super().__init__(recycle_workers=recycle_workers)
         self.name = name or socket.gethostname().split(".")[0] or "node"
-        self.grace = grace
+        self.grace = parse_duration(grace)
         self.debug = debug
         self.strict_payloads = strict_payloads
         if watchdog is not None:
@@ -108,8 +112,11 @@ class Node(Home):
         self.cluster: Cluster | None = None
         self._number = 0
         self.reaper = Reaper(self)
-        # The children of supervisors, who end them, and what the one of the services has to show.
-        self.supervised: set[Pid] = set()
+        # The children of supervisors, with who ends each, and what the one of the services has to
+        # show.
+        self.supervised: dict[Pid, Children] = {}
+        # What kills those that were cancelled, at their deadlines.
+        self.kills: dict[Pid, list[Timer]] = {}
         self.supervisors: dict[Pid, Children] = {}
         self.services: dict[str, ChildInfo] = {}
         self.idle: Flag | None = None
@@ -157,7 +164,8 @@ class Node(Home):
     ) -> Pid:
         """Start a process and return its PID; see greenrelay.process.spawn."""
         self.check_thread("spawn")
-        return self.spawn_process(entry, args, kwargs, host, name, context or NO_CONTEXT).pid
+        carried = NO_CONTEXT if context is None else read_only(context)
+        return self.spawn_process(entry, args, kwargs, host, name, carried).pid
 
     def spawn_process(
         self,
@@ -226,12 +234,13 @@ class Node(Home):
         context: Mapping[str, object] = NO_CONTEXT,
     ) -> bool:
         """Send from outside any process; True when an inbox took the message."""
+        context = read_only(context)
         if not self.is_foreign_thread():
             return self.route(dest, topic, payload, context=context)
         check_topic(topic)
         if self.find(dest) is None:
             return False
-        self.on_hub(self._route_quietly, dest, topic, payload, None, context)
+        self.on_hub(route_quietly, self, dest, topic, payload, None, context)
         return True
 
     def route(
@@ -264,19 +273,6 @@ class Node(Home):
         if process is None:
             return False
         return process.deliver_surely(Message(topic, payload, sender))
-
-    def _route_quietly(
-        self,
-        dest: str,
-        topic: str,
-        payload: object,
-        sender: Pid | None = None,
-        context: Mapping[str, object] = NO_CONTEXT,
-    ) -> None:
-        try:
-            self.route(dest, topic, payload, sender, context)
-        except Exception as error:
-            log.warning("message %r to %s was lost: %s", topic, dest, error)
 
     def find(self, dest: str) -> Process | None:
         """Return the live process with that PID or name, None for a PID nobody has.
@@ -313,13 +309,8 @@ class Node(Home):
         context: Mapping[str, object] = NO_CONTEXT,
     ) -> Timer:
         """Send a message after ``delay``, a duration; see greenrelay.process.send_after."""
-        check_topic(topic)
-        timer = Timer(
-            lambda: self._route_quietly(dest, topic, payload, sender, context),
-            f"send_after of {topic!r} to {dest}",
-        )
-        self.on_hub(self.timers.start, parse_duration(delay), timer)
-        return timer
+        seconds = parse_duration(delay)
+        return send_later(self, seconds, dest, topic, payload, sender, read_only(context))
 
     # relations
 
@@ -332,10 +323,15 @@ class Node(Home):
         if target is None:
             gone = Pid.parse(dest) if isinstance(dest, str) and dest[:1] == "{" else None
             ref = self.topology.make_ref(watcher.pid, gone)
+            if gone is None:
+                ref._name = str(dest)
             watcher.deliver_event(Exit(gone or str(dest), why_gone(self, gone), ref))
             return ref
         watcher.is_related = target.is_related = True
         ref = self.topology.monitor(watcher.pid, target.pid)
+        if dest is not target.pid and dest[:1] != "{":
+            # It will be gone with the process, and unmonitor() may be given it even then.
+            ref._name = dest
         if self.cluster is not None:
             self.cluster.monitored(target, ref)
         return ref
@@ -362,7 +358,9 @@ class Node(Home):
 
     # from outside
 
-    def run(self, entry: object, *args: Any, timeout: float | None = None, **kwargs: Any) -> Any:
+    def run(
+        self, entry: object, *args: Any, timeout: float | str | None = None, **kwargs: Any
+    ) -> Any:
         """Run ``entry`` as a process, wait for it, return its value or raise its error.
 
         For scripts and tests: the caller is not a process. Raises ProcessFailed when it ended
@@ -370,12 +368,18 @@ class Node(Home):
         was killed.
         """
         self.check_thread("run")
-        return run_from_outside(self, entry, args, kwargs, timeout)
+        seconds = None if timeout is None else parse_duration(timeout)
+        return run_from_outside(self, entry, args, kwargs, seconds)
 
-    def shutdown(self, timeout: float = 10.0) -> None:
-        """End every process and stop: ask, wait ``timeout`` seconds, kill. Idempotent."""
+    def shutdown(self, timeout: float | str = 10.0) -> None:
+        """End every process and stop: ask, wait ``timeout``, a duration, and kill. Idempotent.
+
+        Raises NotInProcess in a thread other than the node's.
+        """
+        seconds = parse_duration(timeout)
         if not self.is_stopped:
-            shut_down(self, timeout)
+            self.check_thread("Node.shutdown", "call it in the thread that runs the node")
+            shut_down(self, seconds)
 
     def close(self) -> None:
         """Stop what serves the processes: the last step of shutdown."""

@@ -1,22 +1,30 @@
-"""What is done to a process from outside it: run it and wait, ask it to end, end it.
+"""What is done to a process from outside it: run it and wait, send later, ask it to end, end it.
 
 Source: Processes, "Functions".
 """
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from gevent.event import Event as Flag
 
 from greenrelay.core.events import Cancel, Event, Result
+from greenrelay.core.message import check_topic
+from greenrelay.core.pid import Pid
+from greenrelay.core.plain import check_plain
 from greenrelay.errors import Timeout
 from greenrelay.runtime.process import Process
+from greenrelay.runtime.task import DEAD
 from greenrelay.runtime.timers import Timer
 from greenrelay.runtime.waiter import Waiter, value_of
 
 if TYPE_CHECKING:
     from greenrelay.runtime.node import Node
+
+log = logging.getLogger("greenrelay.runtime")
 
 
 def run_from_outside(
@@ -38,6 +46,45 @@ def run_from_outside(
     return value_of(waiter, process.pid)
 
 
+def send_later(
+    node: Node,
+    seconds: float,
+    dest: str,
+    topic: str,
+    payload: object,
+    sender: Pid | None,
+    context: Mapping[str, object],
+) -> Timer:
+    """Send a message after ``seconds``; see Node.send_after."""
+    check_topic(topic)
+    if node.strict_payloads:
+        check_plain(payload)
+    timer = Timer(
+        lambda: route_quietly(node, dest, topic, payload, sender, context),
+        f"send_after of {topic!r} to {dest}",
+    )
+    node.on_hub(node.timers.start, seconds, timer)
+    return timer
+
+
+def route_quietly(
+    node: Node,
+    dest: str,
+    topic: str,
+    payload: object,
+    sender: Pid | None,
+    context: Mapping[str, object],
+) -> None:
+    """Deliver a message whose sender hears of nothing any more: what goes wrong is logged."""
+    if sender is not None and sender not in node.processes:
+        # Its EXIT may have been told, and nothing comes from a process after that.
+        sender = None
+    try:
+        node.route(dest, topic, payload, sender, context)
+    except Exception as error:
+        log.warning("message %r to %s was lost: %s", topic, dest, error)
+
+
 def ask_to_end(node: Node, process: Process | None, event: Cancel) -> bool:
     """Give a process CANCEL, and kill it at the deadline; see Node.cancel."""
     if process is None:
@@ -45,9 +92,16 @@ def ask_to_end(node: Node, process: Process | None, event: Cancel) -> bool:
     node.on_hub(_tell, process, event)
     # The node of a process keeps its deadline.
     if not process.is_remote:
-        pid = process.pid
-        node.on_hub(node.timers.start, event.deadline, Timer(lambda: node.terminate(pid)))
+        node.on_hub(_kill_later, process, event.deadline)
     return True
+
+
+def _kill_later(process: Process, deadline: float) -> None:
+    if process.state != DEAD:
+        node, pid = process.node, process.pid
+        timer = Timer(lambda: node.terminate(pid), f"deadline of cancel of {pid}")
+        node.timers.start(deadline, timer)
+        node.kills.setdefault(pid, []).append(timer)
 
 
 def end_now(node: Node, process: Process | None, result: Result) -> bool:

@@ -107,10 +107,10 @@ def find_change(before: tuple[Part, ...], payload: object) -> str:
 class PayloadCheck:
     """The fingerprints of the messages that wait for ``receiver``."""
 
-    __slots__ = ("_receiver", "_waiting")
+    __slots__ = ("_waiting", "receiver")
 
     def __init__(self, receiver: Pid) -> None:
-        self._receiver = receiver
+        self.receiver = receiver
         # By identity; the message is kept, so that no other one can have its id meanwhile.
         self._waiting: dict[int, tuple[Message, tuple[Part, ...]]] = {}
 
@@ -131,11 +131,15 @@ class PayloadCheck:
             log.error(
                 "%s got message %r from %s with a payload that was changed after it was sent: %s; "
                 "send a copy, or change nothing that has been sent",
-                self._receiver,
+                self.receiver,
                 message.topic,
                 message.sender or "outside any process",
                 change,
             )
+
+    def take_over(self, other: PayloadCheck) -> None:
+        """Have the fingerprints of ``other`` as well."""
+        self._waiting.update(other._waiting)
 
     def forget(self) -> None:
         """Drop everything: nobody will read these messages."""
@@ -169,6 +173,16 @@ class CheckedMessages(Fifo):
         """Take a message out of turn."""
         self.check.taken(self[index])
         super().__delitem__(index)
+
+    def joined(self, other: Fifo, items: Iterable[Message]) -> CheckedMessages:
+        """Return a queue of ``items``, each with the fingerprint it came with."""
+        queue = CheckedMessages(self.check.receiver)
+        for each in (self, other):
+            if isinstance(each, CheckedMessages):
+                queue.check.take_over(each.check)
+        for message in items:
+            Fifo.append(queue, message)
+        return queue
 
     def clear(self) -> None:
         """Throw the messages away."""

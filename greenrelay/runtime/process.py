@@ -130,6 +130,10 @@ class Process(Task):
         self.state = DEAD
         self.table.pop(self.pid, None)
         self.host.count -= 1
+        if self.node.kills:
+            # It was cancelled, it may be, and has not waited for its deadline.
+            for timer in self.node.kills.pop(self.pid, ()):
+                timer.cancel()
         if self.is_shared:
             # At once: who hears of the ending, from the supervisor or from monitor() with noproc,
             # finds the name free.

@@ -38,7 +38,8 @@ def monitor(dest: str) -> MonitorRef:
 def unmonitor(ref: MonitorRef | str, flush: bool = True) -> bool:
     """Take back one monitor, or all on a ``dest``; False when none was in force.
 
-    With ``flush``, an EXIT that it has put among the unread events already goes too.
+    With ``flush``, an EXIT that it has put among the unread events already goes too, for a name
+    also that of the process that had it.
     """
     process = require_process("unmonitor")
     topology = process.node.topology
@@ -52,8 +53,12 @@ def unmonitor(ref: MonitorRef | str, flush: bool = True) -> bool:
     refs = topology.refs(process.pid, target)  # type: ignore[arg-type]
     for each in refs:
         topology.unmonitor(each)
-    if flush:
-        process.open_mailbox().drop_exits(lambda event: event.pid == target)
+    name = "" if ref[:1] == "{" else ref
+    # A process that lives has put no EXIT anywhere.
+    if flush and (name or target not in process.node.processes):
+        process.open_mailbox().drop_exits(
+            lambda event: event.pid == target or bool(name and event.ref.name == name)
+        )
     return bool(refs)
 
 
@@ -71,7 +76,8 @@ def link(dest: str) -> None:
     if target is not None:
         process.node.link(process, target)
         return
-    process.deliver_event(LinkDown(dest, why_gone(process.node, dest)))
+    gone = Pid.parse(dest) if dest[:1] == "{" else dest
+    process.deliver_event(LinkDown(gone, why_gone(process.node, gone)))
     if process.state == EXITING:
         raise process.exit_now()
 
@@ -181,7 +187,8 @@ def _whose(node: Node, name: str) -> Pid | None:
 def info(dest: str, *, stack: bool = False) -> ProcessInfo | None:
     """Return what can be seen of ``dest``, with its greenlet's stack if asked; None if gone.
 
-    Of a process of another node that one is asked: it waits, and raises Timeout.
+    Of a process of another node that one is asked: it waits, and raises Timeout, and
+    UnsendablePayload where there is more to be seen than a frame takes.
     """
     node = current_node("info")
     process = node.find(dest)

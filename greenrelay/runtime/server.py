@@ -22,6 +22,7 @@ from greenrelay.core.events import (
 )
 from greenrelay.core.message import Message
 from greenrelay.core.pid import Pid
+from greenrelay.core.plain import check_plain
 from greenrelay.runtime.crash import ENDS_PROGRAM
 from greenrelay.runtime.function_process import FunctionProcess
 from greenrelay.runtime.task import DEAD, EXITING, NEW, NO_SIGNAL, READY, RUNNING, START, WAITING
@@ -210,7 +211,10 @@ class ServerProcess(FunctionProcess):
             return server.handle_message(message)
         answer = server.handle_call(message)
         if answer is not REPLY_LATER:
-            slot.answer(answer.reply if isinstance(answer, Stop) else answer)
+            value = answer.reply if isinstance(answer, Stop) else answer
+            if self.is_strict:
+                check_plain(value, "reply")
+            slot.answer(value)
         return answer
 
     def _begin(self) -> Result | None:

@@ -65,6 +65,8 @@ class Spawner:
             node = current_node("send")
             return node.send(dest, topic, payload, context=inherited(None, self.values))
         process.sent += 1
+        if process.outlet is not None:
+            process.outlet(dest, topic, payload)
         context = inherited(process, self.values)
         return process.node.route(dest, topic, payload, process.pid, context)
 

@@ -52,7 +52,8 @@ class Supervisor:
     children that come and go. More than ``max_restarts`` (None: no limit) within ``window`` ends
     the children and then the supervisor, with reason ``too_many_restarts``. Children stop one by
     one in reverse; with ``parallel`` those that do not require each other stop together.
-    ``board`` is a dictionary the state of each child is written to. Raises ValueError.
+    ``board`` is a dictionary the state of each child is written to. Raises ValueError, and
+    TypeError for what is no Child.
 
     It answers ``call(supervisor, topic, payload)``:
 
@@ -79,6 +80,13 @@ class Supervisor:
     ) -> None:
         if strategy not in STRATEGIES:
             raise ValueError(f"strategy is {strategy!r}; it must be one of {', '.join(STRATEGIES)}")
+        if max_restarts is not None and (
+            not isinstance(max_restarts, int) or isinstance(max_restarts, bool) or max_restarts < 0
+        ):
+            raise ValueError(
+                f"max_restarts is {max_restarts!r}; it must be a whole number from 0 on, or None "
+                "for no limit"
+            )
         self.children = in_start_order(children)
         self.strategy = strategy
         self.max_restarts = max_restarts
@@ -113,7 +121,8 @@ class _Run:
         set_options(trap_links=True)
         self.children.node.supervisors[self.pid] = self.children
         for child in self.plan.children:
-            member = self.children.members[child.id] = Member(child, Backoff(child.policy))
+            member = Member(child, Backoff(child.policy))
+            self.children.add(member)
             self.children.schedule(member, self.children.now)
             self.children.show(member)
         try:

@@ -4,6 +4,7 @@ cimport cython
 cdef class Waiter:
     cdef object wake
     cdef public bint is_done
+    cdef public double until
     cdef public object value
     cdef public object error
     cdef public object result

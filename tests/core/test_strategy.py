@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from greenrelay.core.restart import RestartPolicy
-from greenrelay.core.strategy import Child, Intensity, affected, in_start_order, next_to_stop
+from greenrelay.core.strategy import Child, Intensity, affected, in_start_order, may_stop
 from greenrelay.errors import InvalidDuration
 
 
@@ -87,17 +89,11 @@ def test_children_that_cannot_be_ordered_are_refused(children: list[Child], why:
 REQUIRES = {"db": (), "cache": ("db",), "mail": (), "web": ("cache", "db")}
 
 
-def test_children_stop_one_by_one_in_reverse() -> None:
-    """stop in reverse."""
-    assert next_to_stop(REQUIRES, set(REQUIRES), parallel=False) == ["web"]
-    assert next_to_stop(REQUIRES, {"db", "cache"}, parallel=False) == ["cache"]
-
-
 def test_children_nobody_requires_stop_together() -> None:
     """in parallel where nothing forbids it."""
-    assert next_to_stop(REQUIRES, set(REQUIRES), parallel=True) == ["web", "mail"]
-    assert next_to_stop(REQUIRES, {"db", "cache"}, parallel=True) == ["cache"]
-    assert next_to_stop(REQUIRES, {"db", "mail"}, parallel=True) == ["mail", "db"]
+    assert may_stop(REQUIRES) == ["web", "mail"]
+    assert may_stop({key: REQUIRES[key] for key in ("db", "cache")}) == ["cache"]
+    assert may_stop({key: REQUIRES[key] for key in ("db", "mail")}) == ["mail", "db"]
 
 
 def test_a_child_comes_back_with_a_policy_of_its_own_or_by_its_name() -> None:
@@ -115,3 +111,26 @@ def test_a_child_that_makes_no_sense_is_refused_at_once() -> None:
     with pytest.raises(InvalidDuration):
         Child("a", len, shutdown="soon")
     assert Child("a", len, shutdown=None).shutdown is None
+
+
+@pytest.mark.parametrize(
+    ("options", "complaint"),
+    [
+        ({"args": [1]}, r"child 'a': args is \[1\]; it must be a tuple"),
+        ({"args": "abc"}, "child 'a': args is 'abc'; it must be a tuple"),
+        ({"requires": "cache"}, "child 'a': requires is 'cache'; it must be a tuple of ids"),
+        ({"id": 5}, "child 5: its id must be text"),
+    ],
+)
+def test_a_child_of_the_wrong_kinds_is_refused_at_once(
+    options: dict[str, Any], complaint: str
+) -> None:
+    with pytest.raises(TypeError, match=complaint):
+        Child(**{"id": "a", "entry": len, **options})
+
+
+def test_what_is_no_child_has_no_place_in_the_order() -> None:
+    children: list[Any] = [child("a"), len]
+
+    with pytest.raises(TypeError, match="children has <built-in function len> in it; each must be"):
+        in_start_order(children)

@@ -184,3 +184,31 @@ class TopologyMachine(RuleBasedStateMachine):
 
 TopologyMachine.TestCase.settings = settings(max_examples=50, stateful_step_count=30)
 TestTopologyMachine = TopologyMachine.TestCase
+
+
+class CountedPid(Pid):
+    """A PID that counts how often it is compared with another."""
+
+    __slots__ = ()
+    compared = 0
+
+    def __eq__(self, other: object) -> bool:
+        CountedPid.compared += 1
+        return str.__eq__(self, str(other))
+
+    def __hash__(self) -> int:
+        return str.__hash__(self)
+
+
+def test_the_monitors_of_a_pair_are_found_among_few_where_either_has_few() -> None:
+    one, many = CountedPid("n", "h", "one"), [Pid("n", "h", number) for number in range(1000)]
+    topology = Topology()
+    refs = [topology.monitor(A, each) for each in (*many, one)]
+    for each in many:
+        topology.monitor(each, B)
+    CountedPid.compared = 0
+
+    found = topology.refs(A, one)
+
+    assert found == refs[-1:]
+    assert CountedPid.compared < 10

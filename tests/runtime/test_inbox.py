@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections import deque
+from collections.abc import Iterator
+from typing import Any
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -132,3 +136,74 @@ def test_a_room_waiter_can_be_taken_back() -> None:
     mailbox.clear()
 
     assert told == []
+
+
+class CountedEvents(deque[Any]):
+    """Events that count how often somebody has gone through them."""
+
+    walks = 0
+
+    def __iter__(self) -> Iterator[Any]:
+        self.walks += 1
+        return super().__iter__()
+
+
+def test_taking_the_first_message_by_its_topic_moves_no_event() -> None:
+    mailbox = Mailbox(10)
+    for number in range(3):
+        mailbox.put_event(event(number))
+        mailbox.put(Message("answer", number))
+    unread = mailbox.events
+
+    taken = [mailbox.take_topic(("answer",)) for _ in range(3)]
+
+    assert taken == [Message("answer", number) for number in range(3)]
+    # Moving the mark of one makes them all anew.
+    assert mailbox.events is unread
+    assert [mailbox.take_event() for _ in range(3)] == [event(number) for number in range(3)]
+
+
+def test_a_cancelled_inbox_is_read_without_going_through_the_events_each_time() -> None:
+    mailbox = Mailbox(1000)
+    for number in range(100):
+        mailbox.put_event(event(number))
+        mailbox.put(Message("work", number))
+    mailbox.put_event(Cancel(None, "enough", 1.0))
+    unread = mailbox.events = CountedEvents(mailbox.events or ())
+    unread.walks = 0
+
+    read = 0
+    while not mailbox.is_cancelled():
+        assert mailbox.take_message() is not None
+        read += 1
+
+    assert read == 100
+    assert unread.walks == 1
+
+
+def test_the_next_cancel_counts_once_the_first_is_read() -> None:
+    mailbox = Mailbox(10)
+    mailbox.put_event(Cancel(None, "first", 1.0))
+    mailbox.put(Message("between"))
+    mailbox.put_event(Cancel(None, "second", 1.0))
+    assert mailbox.is_cancelled()
+
+    mailbox.take_event()
+
+    assert not mailbox.is_cancelled()
+    mailbox.take_message()
+    assert mailbox.is_cancelled()
+
+
+def test_a_message_taken_from_behind_a_cancel_leaves_it_behind_the_others() -> None:
+    mailbox = Mailbox(10)
+    mailbox.put(Message("before"))
+    mailbox.put_event(Cancel(None, "enough", 1.0))
+    mailbox.put(Message("behind"))
+    assert not mailbox.is_cancelled()
+
+    mailbox.take_topic(("behind",))
+
+    assert not mailbox.is_cancelled()
+    mailbox.take_message()
+    assert mailbox.is_cancelled()

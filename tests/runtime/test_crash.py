@@ -1,0 +1,141 @@
+"""Source: Operations, "Logs and traces": "a crash loop is rate limited"."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+import greenrelay as gr
+from greenrelay.runtime.crash import ENTRIES, PERIOD, SHOWN, Crashes
+from greenrelay.testing import VirtualClock
+from tests.probe import settle
+
+
+@pytest.fixture
+def clock(node: gr.Node) -> Iterator[VirtualClock]:
+    with VirtualClock(node) as clock:
+        yield clock
+
+
+def crash() -> None:
+    raise ValueError("boom")
+
+
+def other() -> None:
+    raise KeyError("other")
+
+
+def crash_often(node: gr.Node, times: int) -> None:
+    for _ in range(times):
+        node.spawn(crash)
+    settle(node)
+
+
+def lines(caplog: pytest.LogCaptureFixture) -> list[str]:
+    return [record.getMessage() for record in caplog.records]
+
+
+def test_a_crash_is_one_error_with_its_traceback_and_its_fields(
+    node: gr.Node, caplog: pytest.LogCaptureFixture
+) -> None:
+    pid = node.spawn(crash)
+    settle(node)
+
+    (record,) = caplog.records
+    assert (record.levelname, record.pid, record.entry) == (  # type: ignore[attr-defined]
+        "ERROR",
+        pid,
+        f"{__name__}:crash",
+    )
+    assert record.getMessage().startswith(f"{pid} ({__name__}:crash) crashed\nTraceback")
+    assert "ValueError: boom" in record.traceback  # type: ignore[attr-defined]
+
+
+def test_a_crash_loop_is_logged_ten_times_and_then_counted(
+    node: gr.Node, clock: VirtualClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    crash_often(node, SHOWN + 40)
+
+    *shown, last = lines(caplog)
+    assert len(shown) == SHOWN
+    assert all("Traceback" in each for each in shown)
+    assert f"({__name__}:crash) crashed again" in last
+    assert "more are only counted" in last
+
+
+def test_how_often_it_crashed_is_told_when_the_minute_is_over_though_it_crashes_no_more(
+    node: gr.Node, clock: VirtualClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    crash_often(node, SHOWN + 40)
+    caplog.clear()
+
+    clock.advance(PERIOD)
+
+    assert lines(caplog) == [f"{__name__}:crash crashed 39 times more within 60 s"]
+
+
+def test_after_a_minute_its_crashes_are_shown_again(
+    node: gr.Node, clock: VirtualClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    crash_often(node, SHOWN + 1)
+    clock.advance(PERIOD)
+    caplog.clear()
+
+    crash_often(node, 1)
+
+    assert [("Traceback" in each) for each in lines(caplog)] == [True]
+
+
+def test_a_crash_when_the_minute_is_just_over_begins_a_new_one(
+    node: gr.Node, clock: VirtualClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    crashes, pid = Crashes(), gr.Pid.parse("{n@h|1}")
+    for _ in range(SHOWN + 3):
+        crashes.add(node.timers, pid, "entry", "Traceback")
+    # A busy hub: the timer that sums up is late.
+    clock._now += PERIOD
+    crashes.add(node.timers, pid, "entry", "Traceback")
+    clock.advance(0)
+    caplog.clear()
+
+    for _ in range(SHOWN):
+        crashes.add(node.timers, pid, "entry", "Traceback")
+
+    assert ["Traceback" in each for each in lines(caplog)] == [True] * (SHOWN - 1) + [False]
+
+
+def test_another_entry_that_crashes_is_shown_meanwhile(
+    node: gr.Node, clock: VirtualClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    crash_often(node, SHOWN + 5)
+    caplog.clear()
+
+    node.spawn(other)
+    settle(node)
+
+    assert [("KeyError: 'other'" in each) for each in lines(caplog)] == [True]
+
+
+def test_at_the_end_of_the_node_what_was_only_counted_is_told(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    with gr.Node("short") as node:
+        crash_often(node, SHOWN + 3)
+        caplog.clear()
+
+    assert lines(caplog) == [f"{__name__}:crash crashed 2 times more within 0 s"]
+
+
+def test_only_so_many_entries_are_told_apart(
+    node: gr.Node, clock: VirtualClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    crashes = Crashes()
+    pid = gr.Pid.parse("{n@h|1}")
+    for number in range(ENTRIES + SHOWN + 3):
+        crashes.add(node.timers, pid, f"entry {number}", "Traceback")
+
+    assert sum("Traceback" in each for each in lines(caplog)) == ENTRIES + SHOWN
+    caplog.clear()
+    clock.advance(PERIOD)
+    assert lines(caplog) == ["other entries crashed 2 times more within 60 s"]

@@ -1,0 +1,119 @@
+"""What is done to a process from outside it. Source: Processes, "Functions"."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+import greenrelay as gr
+from greenrelay.testing import VirtualClock
+from tests.probe import Probe, assert_receive, settle, wait, wait_for, wait_for_ever
+
+
+def test_the_timer_of_a_cancel_goes_with_its_process(node: gr.Node) -> None:
+    """no greenlet, monitor, link, name or group entry outlives its process."""
+    pids = [node.spawn(wait) for _ in range(3)]
+    settle(node)
+
+    for pid in pids:
+        gr.cancel(pid, deadline="24h")
+        gr.cancel(pid, deadline="23h")
+    wait_for(lambda: not node.processes)
+
+    assert node.timers.pending() == ()
+    assert node.kills == {}
+
+
+def test_a_cancel_of_who_has_just_ended_leaves_no_timer(node: gr.Node) -> None:
+    pid = node.spawn(wait)
+    process = node.find(pid)
+    node.terminate(pid)
+    settle(node)
+
+    # As it goes in another thread, whose order to cancel comes after the ending.
+    options = {"sender": None, "deadline": 3600.0, "reason": None}
+    from_elsewhere = threading.Thread(target=node.cancel, args=(pid,), kwargs=options)
+    assert process is not None
+    node.processes[pid] = process
+    from_elsewhere.start()
+    from_elsewhere.join()
+    del node.processes[pid]
+    settle(node)
+
+    assert node.timers.pending() == ()
+
+
+def test_the_timer_of_a_cancel_says_what_it_is(node: gr.Node) -> None:
+    pid = node.spawn(wait_for_ever)
+    settle(node)
+
+    gr.cancel(pid, deadline="24h")
+
+    assert node.timers.pending() == (f"deadline of cancel of {pid}",)
+    node.terminate(pid)
+
+
+def test_each_deadline_of_a_process_that_stays_is_kept(
+    node: gr.Node, process_probe: Probe, virtual_clock: VirtualClock
+) -> None:
+    pid = process_probe.do(gr.spawn_monitored, wait_for_ever)
+    gr.cancel(pid, deadline=20)
+    gr.cancel(pid, deadline=10)
+
+    virtual_clock.advance(10)
+
+    assert assert_receive(process_probe, kind="EXIT").result.reason == "killed"
+    assert node.timers.pending() == ()
+
+
+def test_a_node_is_shut_down_in_its_own_thread_only() -> None:
+    """everything else belongs to the thread of the node; elsewhere it raises NotInProcess."""
+    node = gr.Node("elsewhere")
+    node.spawn(wait)
+    complaints: list[str] = []
+
+    def stop() -> None:
+        try:
+            node.shutdown()
+        except gr.NotInProcess as error:
+            complaints.append(str(error))
+
+    thread = threading.Thread(target=stop)
+    thread.start()
+    thread.join()
+
+    assert "Node.shutdown() was called outside" in complaints[0]
+    assert (
+        "this thread is not its node's: call it in the thread that runs the node" in complaints[0]
+    )
+    assert not node.is_stopped
+    node.shutdown()
+    assert not node.processes
+
+
+def test_a_node_that_was_shut_down_may_be_again_in_any_thread() -> None:
+    node = gr.Node("done")
+    node.run(len, ())
+    node.shutdown()
+
+    thread = threading.Thread(target=node.shutdown)
+    thread.start()
+    thread.join()
+
+    assert node.is_stopped
+
+
+def test_the_times_of_a_node_are_durations() -> None:
+    """Durations are seconds or "250ms", "30s", "1m30s", "2h"."""
+    node = gr.Node("timed", grace="1m30s")
+
+    assert node.grace == 90.0
+    assert node.run(len, (), timeout="5s") == 0
+    with pytest.raises(gr.Timeout):
+        node.run(wait, timeout="1ms")
+    with pytest.raises(gr.InvalidDuration):
+        node.shutdown("soon")
+    assert not node.is_stopped
+    node.shutdown("5s")
+    assert node.is_stopped

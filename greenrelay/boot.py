@@ -39,10 +39,12 @@ from greenrelay.runtime.entry import import_callable
 from greenrelay.runtime.host import Host
 from greenrelay.runtime.node import Node
 from greenrelay.runtime.service import start_services
-from greenrelay.runtime.watchdog import Watchdog
+from greenrelay.runtime.watchdog import THRESHOLD, Watchdog
 
 log = logging.getLogger("greenrelay.config")
 APPLIED = "greenrelay.applied"
+# How long the hub may be kept busy until the watchdog reports it: a duration, or OFF.
+WATCHDOG_VARIABLE, OFF = "GREENRELAY_WATCHDOG", "off"
 # How often somebody who needs services looks whether they have started, in seconds.
 LOOK_INTERVAL = 0.02
 
@@ -199,9 +201,7 @@ def apply(app: Flask, state: AppState, configuration: Configuration) -> None:
     node = state.node
     _warn_of_what_has_no_effect(configuration)
     declare(node, configuration)
-    if configuration.dashboards and node.watchdog is None:
-        # It shows what keeps the hub busy, so somebody has to look.
-        node.watchdog = Watchdog(node)
+    watch(node)
     blueprints, views = set(app.blueprints), set(app.view_functions)
     mount(app, configuration)
     applied = app.extensions[APPLIED] = Applied(
@@ -219,6 +219,23 @@ def apply(app: Flask, state: AppState, configuration: Configuration) -> None:
         state.starters.append(partial(node.join_cluster, cluster.engine, cluster.app))
     # Also where there are none: a reload may bring some.
     state.starters.append(lambda: applied.start_services(node))
+
+
+def watch(node: Node) -> None:
+    """Have what keeps the hub of ``node`` busy reported, for as long as GREENRELAY_WATCHDOG says.
+
+    The node starts the watchdog when it begins to run, so after any fork. Raises ConfigError.
+    """
+    wanted = os.environ.get(WATCHDOG_VARIABLE, "")
+    if wanted == OFF or node.watchdog is not None:
+        return
+    try:
+        node.watchdog = Watchdog(node, wanted or THRESHOLD)
+    except ValueError as error:
+        raise ConfigError([f"{WATCHDOG_VARIABLE}: {error}; {OFF} is for none"]) from error
+    if node._scheduler is not None:
+        # It has begun before the app was made, as one that joins a cluster does.
+        node.watchdog.start()
 
 
 def declare(node: Node, configuration: Configuration) -> None:

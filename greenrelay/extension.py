@@ -19,6 +19,7 @@ from greenrelay.boot import apply, check, parts, read
 from greenrelay.config.reference import route_clashes
 from greenrelay.config.resolve import Configuration
 from greenrelay.errors import ConfigError
+from greenrelay.http.logged import add_request_facts
 from greenrelay.http.middleware.websocket_relay import MARK
 from greenrelay.http.prematch import stand_around
 from greenrelay.http.relay_response import Acceptance
@@ -112,6 +113,7 @@ class GreenRelay:
         gate: Any = Gate(app.wsgi_app, state, open_connection, find_rule)
         got_request_exception.connect(note_failure, app)
         stand_around(app)
+        add_request_facts(app)
         app.wsgi_app = gate  # type: ignore[method-assign]
 
 

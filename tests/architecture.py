@@ -14,12 +14,13 @@ PACKAGE = "greenrelay"
 MODULE_LINES, FUNCTION_LINES = 400, 60
 BAD_NAME = re.compile(r"Manager|Helper|Utils|Base(?![a-z0-9])")
 
-GROUND = frozenset({"errors", "durations"})
+GROUND = frozenset({"errors", "durations", "printable"})
 DOORS = frozenset({"", "process", "web", "client", "testing", "gunicorn"})
 # Room: the rooms it may import. A room may always import itself and the ground.
 MAY_IMPORT: dict[str, frozenset[str]] = {
     "errors": frozenset(),
     "durations": frozenset({"errors"}),
+    "printable": frozenset(),
     "core": frozenset(),
     "runtime": frozenset({"core"}),
     "relay": frozenset({"core"}),

@@ -9,7 +9,6 @@ import logging
 import signal
 from collections.abc import Sequence
 
-import click
 import gevent
 from flask import Flask
 from gevent.event import Event as Flag
@@ -53,14 +52,15 @@ def _reload(apps: Sequence[Flask]) -> None:
     try:
         found = reload_apps(apps)
     except ConfigError as error:
-        click.echo(error, err=True)
-        click.echo("reload: nothing was changed", err=True)
+        for problem in error.problems:
+            log.error("reload: %s", problem)
+        log.error("reload: nothing was changed")
         return
     except Exception:
         log.exception("reload: failed")
         return
     for line in found.lines:
-        click.echo(f"reload: {line}")
+        log.info("reload: %s", line)
     for warning in found.warnings:
         log.warning("reload: %s", warning)
-    click.echo(f"reload: done, {len(found.lines)} changes")
+    log.info("reload: done, %d changes", len(found.lines))

@@ -7,16 +7,40 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 from datetime import UTC, datetime
+
+from greenrelay.printable import printable
 
 TEXT, JSON = "text", "json"
 FORMATS = (TEXT, JSON)
+TRACEBACK = "traceback"
+_UNPRINTABLE = re.compile("[^ -~]")
+
+
+class TextFormatter(logging.Formatter):
+    """A record as text, and what was logged with ``extra`` as key=value where the text lacks it."""
+
+    def __init__(self) -> None:
+        super().__init__("%(asctime)s %(levelname)s %(name)s %(message)s")
+
+    def formatMessage(self, record: logging.LogRecord) -> str:
+        """Return the line, without the traceback that may follow."""
+        line = super().formatMessage(record)
+        head, is_long, rest = line.partition("\n")
+        for key, each in _beside(record).items():
+            text = printable(str(each))
+            is_told = f"{key}=" in record.message or text in record.message
+            if key != TRACEBACK and not is_told:
+                head += f" {key}={text}"
+        return f"{head}{is_long}{rest}"
 
 
 class JsonFormatter(logging.Formatter):
     """A record as one line: ``{"time", "level", "logger", "message"}``, ``"traceback"`` of a crash.
 
-    ``time`` is UTC in ISO 8601, to the millisecond. What was logged with ``extra`` stands beside.
+    ``time`` is UTC in ISO 8601, to the millisecond. What was logged with ``extra`` stands beside,
+    such as ``pid``, ``target``, ``code``, ``user``, ``path``, ``request_id``, ``reason``.
     """
 
     def format(self, record: logging.LogRecord) -> str:
@@ -29,11 +53,24 @@ class JsonFormatter(logging.Formatter):
             "message": record.getMessage(),
         }
         if record.exc_info:
-            found["traceback"] = self.formatException(record.exc_info)
+            found[TRACEBACK] = self.formatException(record.exc_info)
         if record.stack_info:
             found["stack"] = record.stack_info
-        found |= {key: each for key, each in vars(record).items() if key not in _USUAL}
-        return json.dumps(found, ensure_ascii=False, default=str)
+        found |= _beside(record)
+        # The text of a crash has its traceback, too.
+        trace = f"\n{found[TRACEBACK]}" if TRACEBACK in found else ""
+        found["message"] = str(found["message"]).removesuffix(trace)
+        line = json.dumps(found, ensure_ascii=False, default=str)
+        return line if line.isprintable() else _UNPRINTABLE.sub(_escaped, line)
+
+
+def _escaped(found: re.Match[str]) -> str:
+    # What json.dumps leaves as it is and a terminal obeys, such as the controls from 0x7f on.
+    return found[0] if found[0].isprintable() else json.dumps(found[0])[1:-1]
+
+
+def _beside(record: logging.LogRecord) -> dict[str, object]:
+    return {key: each for key, each in vars(record).items() if key not in _USUAL}
 
 
 # What every record has.
@@ -43,6 +80,5 @@ _USUAL = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime"}
 def set_up(form: str) -> None:
     """Log to stderr from INFO on, in one of ``FORMATS``."""
     handler = logging.StreamHandler()
-    text = logging.Formatter("%(asctime)s %(levelname)s %(name)s %(message)s")
-    handler.setFormatter(JsonFormatter() if form == JSON else text)
+    handler.setFormatter(JsonFormatter() if form == JSON else TextFormatter())
     logging.basicConfig(level=logging.INFO, handlers=[handler])

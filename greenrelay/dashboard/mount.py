@@ -33,7 +33,6 @@ from greenrelay.http.relay_response import relay
 from greenrelay.http.state import EXTENSION, AppState, state_of
 from greenrelay.relay.origin import parse_origins
 from greenrelay.runtime.messaging import spawn
-from greenrelay.runtime.watchdog import Watchdog
 
 log = logging.getLogger("greenrelay.dashboard")
 
@@ -77,21 +76,13 @@ def dashboards_changed(app: Flask, configuration: Configuration, in_force: InFor
     Other nodes hear that this one has a dashboard, or has none any more.
     """
     state = state_of(app)
-    change = partial(_change, _told(state, app, in_force), bool(configuration.dashboards))
+    told = _told(state, app, in_force)
+    change = partial(observe, told, is_wanted=bool(configuration.dashboards))
     if state.starters:
         # Nothing runs by now.
         state.starters.append(change)
     else:
         change()
-
-
-def _change(told: Scope, has_dashboard: bool) -> None:
-    node = told.node
-    if has_dashboard and node.watchdog is None:
-        # As at the start: it shows what keeps the hub busy, so somebody has to look.
-        node.watchdog = Watchdog(node)
-        node.watchdog.start()
-    observe(told, is_wanted=has_dashboard)
 
 
 def _tell_other_nodes(app: Flask, in_force: InForce) -> None:

@@ -13,10 +13,12 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import count
 
+from greenrelay.core.log import ROOT, Keeper, is_written
+
 KEPT = 200
 SHOWN = 6000
 HUB, LOG = "hub", "log"
-_STUCK = "has kept the hub busy"
+_STUCK = ("has kept the hub busy", "the hub was kept busy")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +33,7 @@ class Report:
     text: str
 
 
-class _Ring(logging.Handler):
+class _Ring(Keeper):
     """Keeps the last of them."""
 
     def __init__(self) -> None:
@@ -41,10 +43,10 @@ class _Ring(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Keep one."""
-        text = record.getMessage()
+        text = message = record.getMessage()
         if record.exc_info and record.exc_info[0] is not None:
             text = f"{text}\n{''.join(traceback.format_exception(*record.exc_info)).rstrip()}"
-        kind = HUB if _STUCK in record.getMessage() else LOG
+        kind = HUB if any(each in message for each in _STUCK) else LOG
         self.kept.append(
             Report(
                 next(self._numbers),
@@ -55,12 +57,16 @@ class _Ring(logging.Handler):
                 text[:SHOWN],
             )
         )
+        # Where no handler writes anything, Python does. It does not know that this one writes
+        # nothing either.
+        if logging.lastResort is not None and not is_written(record.name):
+            logging.lastResort.handle(record)
 
 
 @lru_cache(maxsize=1)
 def _ring() -> _Ring:
     ring = _Ring()
-    logging.getLogger("greenrelay").addHandler(ring)
+    logging.getLogger(ROOT).addHandler(ring)
     return ring
 
 

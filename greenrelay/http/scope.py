@@ -38,7 +38,8 @@ from greenrelay.runtime.host import Host
 from greenrelay.runtime.node import Node
 from greenrelay.transport.attendance import GRACE, Attendance, client_socket
 from greenrelay.transport.ledger import CONTEXT
-from greenrelay.transport.upgrade import Environ
+from greenrelay.transport.logged import request_id_of
+from greenrelay.transport.upgrade import Environ, path_of
 
 if TYPE_CHECKING:
     from greenrelay.http.stream_answer import StreamAnswer
@@ -122,6 +123,16 @@ class RequestScope:
     def entry(self) -> str:
         """What it asks for, as the process of it shows."""
         return f"{self._environ['REQUEST_METHOD']} {self._environ.get('PATH_INFO', '')}"
+
+    @property
+    def path(self) -> str:
+        """The path it asks for."""
+        return path_of(self._environ)
+
+    @property
+    def request_id(self) -> str:
+        """What its X-Request-ID calls it; "" where it has none."""
+        return request_id_of(self._environ)
 
     @property
     def _server(self) -> str:

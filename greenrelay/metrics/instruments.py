@@ -10,6 +10,7 @@ each worker keeps them in files that all workers read.
 
 from __future__ import annotations
 
+import os
 from functools import lru_cache
 
 from greenrelay.errors import ConfigError
@@ -21,6 +22,8 @@ except ImportError:  # It is an extra.
 else:
     IS_INSTALLED = True
 
+# Names the directory in which each worker writes its figures.
+SHARED = "PROMETHEUS_MULTIPROC_DIR"
 _KIND = ("kind", "endpoint")
 _TRAFFIC = (*_KIND, "direction")
 # From what a view takes that only looks something up to what a client waits for at most.
@@ -63,6 +66,11 @@ class Instruments:
         self.inbox = _sum("greenrelay_inbox_messages", "Unread messages.", "host")
         self.deepest_inbox = _max(
             "greenrelay_inbox_messages_max", "Unread messages of the fullest inbox.", "host"
+        )
+        self.longest_wait = _max(
+            "greenrelay_inbox_wait_max_seconds",
+            "For how long at least an unread message has waited, the one that waits longest.",
+            "host",
         )
         self.services = _sum("greenrelay_service_up", "Whether a service runs.", "service")
         self.asked = Counter(
@@ -125,6 +133,7 @@ class Cluster:
 def requests() -> Requests:
     """Return the metrics of requests; raises ConfigError without prometheus-client."""
     check_installed("metrics")
+    check_folder()
     return Requests()
 
 
@@ -132,6 +141,7 @@ def requests() -> Requests:
 def instruments() -> Instruments:
     """Return all other metrics; raises ConfigError without prometheus-client."""
     check_installed("/metrics")
+    check_folder()
     return Instruments()
 
 
@@ -140,6 +150,15 @@ def check_installed(what: str) -> None:
     if not IS_INSTALLED:
         raise ConfigError(
             [f"{what}: prometheus-client is not installed: pip install 'greenrelay[metrics]'"]
+        )
+
+
+def check_folder() -> None:
+    """Raise ConfigError where all workers are to write into a directory that is none."""
+    folder = os.environ.get(SHARED)
+    if folder and not os.path.isdir(folder):
+        raise ConfigError(
+            [f"{SHARED}: {folder!r} is no directory; make it, empty, before the server starts"]
         )
 
 

@@ -30,7 +30,6 @@ try:
 except ImportError:  # It is an extra.
     pass
 
-SHARED = "PROMETHEUS_MULTIPROC_DIR"
 PERIOD = 5.0
 # How long others run at least between two parts of a look at everything, in seconds.
 REST = 0.001
@@ -128,7 +127,7 @@ def exposition(accept: str) -> tuple[bytes, str]:
     """
     publisher().publish()
     registry = REGISTRY
-    folder = os.environ.get(SHARED)
+    folder = os.environ.get(shown.SHARED)
     if folder:
         _forget_the_dead(Path(folder))
         registry = CollectorRegistry()

@@ -6,6 +6,10 @@ are read here, when somebody asks and every few seconds.
 Theory. A counter of prometheus-client can only grow by so much, and what is read is a total. So
 what was written last is kept for each total, and the difference is added. A total may go back by a
 little (a message that was dropped is taken back): then nothing is added until it has caught up.
+How long a message has waited is not known either, as none knows when it was sent. But an inbox that
+had received so many at one reading, and has handed out fewer at a later one, still has one of them:
+that has waited at least for the time between the two, and nothing was written for it.
+
 What is over is read before what is open, so a connection that ends meanwhile is counted once.
 
 A walk over very many processes takes long, so a reading is a generator that pauses: whoever drives
@@ -17,14 +21,17 @@ from __future__ import annotations
 from collections import Counter as Tally
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, MutableMapping
+from dataclasses import dataclass
 from typing import Any
 from weakref import WeakKeyDictionary
 
+from greenrelay.core.pid import Pid
 from greenrelay.core.strategy import ChildState
 from greenrelay.metrics.cluster import DROPPED, REFUSED, RESENT, ClusterReader, reasons_of
 from greenrelay.metrics.instruments import Instruments
 from greenrelay.metrics.source import Source, nodes
 from greenrelay.runtime.node import Node
+from greenrelay.runtime.process import Process
 from greenrelay.transport.connection import Connection
 from greenrelay.transport.ledger import ACCEPTED, CLIENT, STREAM, Figures, Ledger, Traffic
 
@@ -37,6 +44,14 @@ OTHER = "other"
 _UP = (ChildState.RUNNING, ChildState.EXITED)
 
 
+@dataclass(frozen=True, slots=True)
+class _Unread:
+    """An inbox with unread messages: how many it had ``received`` when it was looked at."""
+
+    received: int
+    at: float
+
+
 class Snapshot:
     """Writes into ``instruments``, as often as it is asked to."""
 
@@ -47,6 +62,8 @@ class Snapshot:
         # What each gauge was set for, to be set to 0 when there is nothing any more.
         self._set: defaultdict[int, set[Labels]] = defaultdict(set)
         self._clusters = ClusterReader()
+        # What was unread at the last reading.
+        self._seen_unread: MutableMapping[Node, dict[Pid, _Unread]] = WeakKeyDictionary()
 
     def take(self, observed: Iterable[Source]) -> Iterator[None]:
         """Read and write everything, with pauses."""
@@ -121,6 +138,7 @@ class Snapshot:
         processes: Tally[Labels] = Tally()
         inbox: Tally[Labels] = Tally()
         deepest: Tally[Labels] = Tally()
+        waits: defaultdict[Labels, float] = defaultdict(float)
         entries: Tally[Labels] = Tally()
         services: Tally[Labels] = Tally()
         for node in found:
@@ -130,15 +148,48 @@ class Snapshot:
             for info in tuple(node.services.values()):
                 services[(info.id,)] += info.state in _UP
                 self._total(node, to.restarts, (info.id,), info.restarts, may_restart=True)
-            yield from _walk(node, inbox, deepest, entries)
+            yield from self._walk(node, inbox, deepest, waits, entries)
         for gauge, values in (
             (to.processes, processes),
             (to.inbox, inbox),
             (to.deepest_inbox, deepest),
+            (to.longest_wait, waits),
             (to.entries, entries),
             (to.services, services),
         ):
             self._gauge(gauge, values)
+
+    def _walk(
+        self,
+        node: Node,
+        inbox: Tally[Labels],
+        deepest: Tally[Labels],
+        waits: defaultdict[Labels, float],
+        entries: Tally[Labels],
+    ) -> Iterator[None]:
+        """Look into every inbox, and count the processes of each entry that has an id."""
+        unread: dict[Pid, _Unread] = {}
+        for index, process in enumerate(tuple(node.processes.values())):
+            _count_entry(process.entry_object, entries)
+            depth = 0 if isinstance(process, Connection) else process.depth()
+            if depth:
+                host = (process.host.id,)
+                inbox[host] += depth
+                deepest[host] = max(deepest[host], depth)
+                now = node.timers.now()
+                seen = unread[process.pid] = self._unread(node, process, depth, now)
+                waits[host] = max(waits[host], now - seen.at)
+            if index % STRIDE == STRIDE - 1:
+                yield
+        self._seen_unread[node] = unread
+
+    def _unread(self, node: Node, process: Process, depth: int, now: float) -> _Unread:
+        """Return since when a message that is unread has been seen to wait."""
+        seen = self._seen_unread.get(node, {}).get(process.pid)
+        # So many have been read that one of those seen then is not among them.
+        if seen is not None and process.received - depth < seen.received:
+            return seen
+        return _Unread(process.received, now)
 
     # clusters
 
@@ -176,7 +227,7 @@ class Snapshot:
 
     # writing
 
-    def _gauge(self, gauge: Any, values: Tally[Labels]) -> None:
+    def _gauge(self, gauge: Any, values: Tally[Labels] | defaultdict[Labels, float]) -> None:
         known = self._set[id(gauge)]
         known.update(values)
         for labels in known:
@@ -228,22 +279,10 @@ def _read(connection: Any, traffic: Traffic, rtts: list[float]) -> None:
             rtts.append(rtt)
 
 
-def _walk(
-    node: Node, inbox: Tally[Labels], deepest: Tally[Labels], entries: Tally[Labels]
-) -> Iterator[None]:
-    """Look into every inbox, and count the processes of each entry that has an id."""
-    for index, process in enumerate(tuple(node.processes.values())):
-        entry = process.entry_object
-        # Not "GET /path", which is a request, nor "websocket", nor a callable.
-        if isinstance(entry, str) and ":" in entry and " " not in entry:
-            label = (entry,)
-            if label not in entries and len(entries) >= MAX_ENTRIES:
-                label = (OTHER,)
-            entries[label] += 1
-        depth = 0 if isinstance(process, Connection) else process.depth()
-        if depth:
-            host = (process.host.id,)
-            inbox[host] += depth
-            deepest[host] = max(deepest[host], depth)
-        if index % STRIDE == STRIDE - 1:
-            yield
+def _count_entry(entry: object, entries: Tally[Labels]) -> None:
+    # Not "GET /path", which is a request, nor "websocket", nor a callable.
+    if isinstance(entry, str) and ":" in entry and " " not in entry:
+        label = (entry,)
+        if label not in entries and len(entries) >= MAX_ENTRIES:
+            label = (OTHER,)
+        entries[label] += 1

@@ -6,8 +6,8 @@ or blocks without gevent stops every process, timer and socket of it.
 Theory. A native thread asks the hub to answer: it hands it a callback, which the hub's loop runs
 when it gets there, out of a wait for sockets too. So an idle hub answers at once and only one
 that does not come back to its loop stays silent; then the thread looks at what the hub's thread
-runs and logs it, once until the hub answers. Nothing is done per message or switch: the price is
-four answers in each ``threshold``.
+runs and logs it, once until the hub answers, and then how long that has taken in all. Nothing is
+done per message or switch: the price is four answers in each ``threshold``.
 
 Which process runs is not written down anywhere, for that would cost something at each switch. A
 greenlet that waits has a frame to be seen and the one that runs has none, so the process is
@@ -103,35 +103,41 @@ class Watchdog:
                 heard, held = _wait(news, rest, hub_thread)
                 if heard is not None:
                     return
-                is_told = held > self.threshold
-                if is_told:
-                    self._report(hub_thread, held)
+                asked_at, who = monotonic(), None
+                if held > self.threshold:
+                    who, asked_at = self._report(hub_thread, held), asked_at - held
                 loop.run_callback_threadsafe(news.put, _ANSWER)
-                heard, held = _wait(news, self.threshold, hub_thread)
-                if (heard is None or held > 0) and not is_told:
-                    self._report(hub_thread, self.threshold + max(held, 0.0))
+                heard, late = _wait(news, self.threshold, hub_thread)
+                if (heard is None or late > 0) and held <= self.threshold:
+                    who = self._report(hub_thread, self.threshold + max(late, 0.0))
                 if (heard if heard is not None else news.get()) == _CLOSE:
                     return
+                if who is not None:
+                    seconds = monotonic() - asked_at
+                    log.warning("the hub was kept busy for %.2f s in all, by %s", seconds, who)
         except ValueError:
             # The loop has been destroyed: there is no hub any more.
             return
         finally:
             ended.put(_ENDED)
 
-    def _report(self, hub_thread: int, seconds: float) -> None:
+    def _report(self, hub_thread: int, seconds: float) -> str | None:
+        """Log what the hub's thread runs and return who runs; None where nobody waits for it."""
         frame = sys._current_frames().get(hub_thread)
         processes = tuple(self.node.processes.values())
         if not processes:
-            return
+            return None
+        who = _who(processes, frame)
         log.warning(
-            "%s has kept the hub busy for %.3f s (allowed: %g s); nothing else of node %s runs "
-            "meanwhile. It is at\n%s",
-            _who(processes, frame),
+            "%s has kept the hub busy for %.3f s so far (allowed: %g s); nothing else of node %s "
+            "runs meanwhile. It is at\n%s",
+            who,
             seconds,
             self.threshold,
             self.node.id,
             "".join(traceback.format_stack(frame)).rstrip() if frame else "  (its thread is gone)",
         )
+        return who
 
 
 def running_process(processes: tuple[Process, ...]) -> Process | None:

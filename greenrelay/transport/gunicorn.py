@@ -24,6 +24,7 @@ from weakref import WeakSet
 import gevent
 from gevent.event import Event as Flag
 
+from greenrelay.core.log import ROOT, is_written
 from greenrelay.errors import UnsupportedServer
 from greenrelay.transport.bounds import Bounds
 from greenrelay.transport.handler import RelayHandler
@@ -149,6 +150,7 @@ def draining(run: Callable[[Any], object]) -> Callable[[Any], object]:
 
     @wraps(run)
     def drained_run(worker: Any) -> object:
+        _log_where_gunicorn_does(worker)
         _say_what_is_ignored(worker)
         start_applications()
         _count_requests(worker)
@@ -167,6 +169,22 @@ def draining(run: Callable[[Any], object]) -> Callable[[Any], object]:
 
     setattr(drained_run, _DRAINS, True)
     return drained_run
+
+
+def _log_where_gunicorn_does(worker: Any) -> None:
+    """Let our lines, INFO among them, go where gunicorn's go, unless the program has set that up.
+
+    Python would write warnings and errors only. gunicorn's own ``logconfig`` and what the
+    application has set up are there by now, and win.
+    """
+    logger = logging.getLogger(ROOT)
+    error_log = getattr(worker.log, "error_log", None)
+    if error_log is None or is_written(ROOT):
+        return
+    for handler in error_log.handlers:
+        logger.addHandler(handler)
+    if logger.level == logging.NOTSET:
+        logger.setLevel(error_log.level)
 
 
 def _say_what_is_ignored(worker: Any) -> None:

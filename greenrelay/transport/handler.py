@@ -23,6 +23,7 @@ from gevent.pywsgi import Input, WSGIHandler
 from geventwebsocket.exceptions import WebSocketError
 from geventwebsocket.handler import Client, WebSocketHandler
 
+from greenrelay.printable import printable
 from greenrelay.transport.attendance import CLIENT_SOCKET
 from greenrelay.transport.framing import check_framing
 from greenrelay.transport.head import (
@@ -232,7 +233,8 @@ class RelayHandler(WebSocketHandler):  # type: ignore[misc]
         status = (self._orig_status or self.status or "000").split()[0]
         took = (self.time_finish or self.time_start) - self.time_start
         size = self.response_length or "-"
-        return f'{host or "-"} "{self.requestline or ""}" {status} {size} {took * 1000:.1f}ms'
+        asked = printable(self.requestline or "")
+        return f'{host or "-"} "{asked}" {status} {size} {took * 1000:.1f}ms'
 
     # upgrades
 

@@ -20,6 +20,7 @@ cdef class Life(Process):
     cdef public Py_ssize_t messages_out
     cdef public object on_over
     cdef public double opened_at
+    cdef public object request_id
     cdef public Session session
     cdef public ClientSocket socket
     cdef public object tap

@@ -12,7 +12,6 @@ sends ``ws.leave`` after the last message, if there was a join, and then the pro
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -27,6 +26,7 @@ from greenrelay.runtime.timers import Timer
 from greenrelay.transport.ending import result_of, value_of
 from greenrelay.transport.ledger import Figures, Traffic
 from greenrelay.transport.limits import Limits
+from greenrelay.transport.logged import log, log_closed, log_opened
 from greenrelay.transport.recent import remember
 from greenrelay.transport.socket import ClientSocket
 from greenrelay.transport.target import tell
@@ -39,8 +39,6 @@ if TYPE_CHECKING:
     from greenrelay.transport.backlog import Backlog
     from greenrelay.transport.pulse import Pulse
     from greenrelay.transport.tap import Tap
-
-log = logging.getLogger("greenrelay.transport")
 
 CLOSE_TIMEOUT = 5.0
 NO_CODE = 1005
@@ -66,6 +64,7 @@ class Life(Process):
         "messages_out",
         "on_over",
         "opened_at",
+        "request_id",
         "session",
         "socket",
         "tap",
@@ -88,6 +87,8 @@ class Life(Process):
         self._close_reason = ""
         self._failure: str | None = None
         self.opened_at = node.timers.now()
+        # What the request was called by its X-Request-ID, "" where it had none.
+        self.request_id = ""
         # Only while the target does not keep up.
         self.backlog: Backlog | None = None
         # Only where it was opened by an actor.
@@ -122,13 +123,7 @@ class Life(Process):
         self.tell_target("ws.join", session.join())
         self._pulse.set_heartbeat(heartbeat_interval)
         self._pulse.start()
-        log.info(
-            "%s opened: path=%s client=%s target=%s",
-            self.pid,
-            session.path,
-            session.remote_addr,
-            session.target_pid,
-        )
+        log_opened(self)
         socket.start()
         if buffered:
             self.on_data(buffered)
@@ -215,14 +210,7 @@ class Life(Process):
             leave_target(self, reason, code, clean)
         messages_in = self.session.message_count
         value = value_of(self, code, reason, clean=clean, messages_in=messages_in)
-        log.info(
-            "%s closed: code=%d clean=%s duration=%.1fs reason=%s",
-            self.pid,
-            code,
-            clean,
-            value["duration"],
-            reason,
-        )
+        log_closed(self, value)
         self._count(code, messages_in, by_client, value)
         self.finish(result_of(value, result))
         if self.on_over is not None:
@@ -243,7 +231,7 @@ class Life(Process):
     def on_lost(self, reason: str) -> None:
         """TCP has ended without a closing handshake."""
         if self._stage == CLOSING and self._failure is None:
-            reason = f"{reason} during the closing handshake"
+            reason = f"{reason} during the closing handshake ({self._cause})"
         by_client = self._stage in (OPENING, OPEN)
         self._end(LOST, self._failure or reason, clean=False, by_client=by_client)
 
@@ -280,9 +268,14 @@ class Life(Process):
         self._fail(code, why, why)
 
     def _on_close_timeout(self) -> None:
-        reason = self._failure or "the client did not answer the closing handshake"
+        reason = self._failure or f"the client did not answer the closing handshake ({self._cause})"
         self._end(LOST, reason, clean=False)
         self.socket.abort()
+
+    @property
+    def _cause(self) -> str:
+        """What the relay's own close frame said."""
+        return f"{self._close_code} {self._close_reason}".rstrip()
 
     def tell_target(self, topic: str, payload: object) -> None:
         """Send what no inbox limit may refuse; a target that cannot take it loses it."""

@@ -28,6 +28,7 @@ from greenrelay.transport.connection import Connection
 from greenrelay.transport.drain import Connections
 from greenrelay.transport.ledger import ACCEPTED, CONTEXT, ROUTE, UNMATCHED, WEBSOCKET, Ledger
 from greenrelay.transport.limits import MAX_FRAGMENTS, Limits
+from greenrelay.transport.logged import request_id_of
 from greenrelay.transport.socket import ClientSocket
 from greenrelay.transport.stream import Stream
 from greenrelay.transport.term import last_as_long
@@ -110,6 +111,7 @@ class Opening:
             return Opened(False, taken.leave)
         connection = self._make(upgrade, command, target, limits, chosen, agreed)
         connection.context = environ.get(CONTEXT, NO_CONTEXT)
+        connection.request_id = request_id_of(environ)
         socket, leave = client_socket(taken, connection)
         self._connections.add(connection, upgrade)
         route = environ.get(ROUTE, UNMATCHED)

@@ -14,7 +14,6 @@ the stream ends with it. However it ends, ``_end`` runs once, and then the proce
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from functools import partial
 
@@ -31,6 +30,7 @@ from greenrelay.runtime.timers import Timer
 from greenrelay.transport.ending import result_of, value_of
 from greenrelay.transport.ledger import Figures, Traffic
 from greenrelay.transport.limits import StreamLimits
+from greenrelay.transport.logged import log, log_closed, log_opened
 from greenrelay.transport.recent import remember
 from greenrelay.transport.slowness import make_way
 from greenrelay.transport.socket import ClientSocket
@@ -41,8 +41,6 @@ from greenrelay.transport.tap import Tap
 from greenrelay.transport.target import tell
 from greenrelay.transport.term import Term
 from greenrelay.transport.traced import tell_in_context, was_written
-
-log = logging.getLogger("greenrelay.transport")
 
 # How long a client may take what was sent before the stream was closed.
 CLOSE_TIMEOUT = 5.0
@@ -72,6 +70,7 @@ class Stream(Process):
         "messages_out",
         "on_over",
         "opened_at",
+        "request_id",
         "session",
         "socket",
         "tap",
@@ -97,6 +96,8 @@ class Stream(Process):
         # What is counted for all streams of its route; None where nobody counts.
         self.figures: Figures | None = None
         self.opened_at = node.timers.now()
+        # What the request was called by its X-Request-ID, "" where it had none.
+        self.request_id = ""
         self.clock = StreamClock(self)
         self._last_event = last_event
         self._taken = 0
@@ -121,13 +122,7 @@ class Stream(Process):
         if self._stage == OVER:
             return False
         self._stage = OPEN
-        log.info(
-            "%s opened: path=%s client=%s target=%s",
-            self.pid,
-            session.path,
-            session.remote_addr,
-            session.target_pid,
-        )
+        log_opened(self)
         if session.target_pid is not None:
             self.node.monitor(self, session.target_pid)
             self.tell_target("sse.join", session.join())
@@ -304,8 +299,7 @@ class Stream(Process):
         if was_joined:
             leave_target(self, reason, clean=clean)
         value = value_of(self, None, reason, clean=clean, messages_in=0)
-        duration = value["duration"]
-        log.info("%s closed: clean=%s duration=%.1fs reason=%s", self.pid, clean, duration, reason)
+        log_closed(self, value)
         if self.figures is not None:
             socket = self.socket
             traffic = Traffic(0, self.messages_out, socket.bytes_in, socket.bytes_out)

@@ -28,6 +28,7 @@ from greenrelay.runtime.node import Node
 from greenrelay.transport.drain import Connections
 from greenrelay.transport.ledger import CONTEXT, ROUTE, STREAM, UNMATCHED
 from greenrelay.transport.limits import StreamLimits
+from greenrelay.transport.logged import request_id_of
 from greenrelay.transport.opening import Opened, client_socket, counted, is_there
 from greenrelay.transport.stream import Stream
 from greenrelay.transport.stream_event import LastEvent
@@ -106,6 +107,7 @@ class StreamOpening:
         socket, leave = client_socket(taken, stream)
         self._connections.keep(stream)
         stream.context = environ.get(CONTEXT, NO_CONTEXT)
+        stream.request_id = request_id_of(environ)
         route = environ.get(ROUTE, UNMATCHED)
         self._connections.count(stream, self._connections.ledger.figures(STREAM, route))
         stream.on_over = partial(self._over, request.place)

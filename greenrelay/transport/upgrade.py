@@ -92,7 +92,7 @@ def set_aside(environ: Environ) -> Upgrade | None:
         key=environ.get("HTTP_SEC_WEBSOCKET_KEY", ""),
         origin=environ.get("HTTP_ORIGIN"),
         subprotocols=environ.get("HTTP_SEC_WEBSOCKET_PROTOCOL", ""),
-        path=_text(environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", "")),
+        path=path_of(environ),
         remote_addr=environ.get("REMOTE_ADDR", ""),
         is_supported=can_take_over(environ),
         extensions=environ.get("HTTP_SEC_WEBSOCKET_EXTENSIONS", ""),
@@ -129,9 +129,11 @@ def has_left(taken: TakenOver) -> bool:
         return True
 
 
-def _text(wsgi_text: str) -> str:
-    # WSGI hands over the bytes of a path as Latin-1.
-    return wsgi_text.encode("latin-1", "replace").decode("utf-8", "replace")
+def path_of(environ: Environ) -> str:
+    """Return the whole path of a request as text."""
+    # WSGI hands over its bytes as Latin-1.
+    path: str = environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", "")
+    return path.encode("latin-1", "replace").decode("utf-8", "replace")
 
 
 def _way(environ: Environ) -> Callable[[Environ, str], TakenOver] | None:

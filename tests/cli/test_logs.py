@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import logging
+import signal
 import sys
 from pathlib import Path
 
-from greenrelay.cli.logs import JsonFormatter
+from greenrelay.cli.logs import JsonFormatter, TextFormatter
 from tests.program import Program
 from tests.servers.running import ROOT
 
@@ -51,6 +52,56 @@ def test_what_was_logged_beside_the_message_is_there_whatever_it_is() -> None:
     found = formatted(record("a request", request_id="r1", path=Path("/x")))
 
     assert (found["request_id"], found["path"]) == ("r1", "/x")
+
+
+def test_the_traceback_of_a_process_stands_beside_the_message_too() -> None:
+    found = formatted(record("it crashed\n%s", "Traceback\nof it", traceback="Traceback\nof it"))
+
+    assert (found["message"], found["traceback"]) == ("it crashed", "Traceback\nof it")
+
+
+def test_what_a_terminal_obeys_is_escaped_in_json() -> None:
+    line = JsonFormatter().format(record("grüße \x1b[2J\x9b2J\u202e", reason="\x9b"))
+
+    assert line.isprintable()
+    assert "grüße" in line
+    assert json.loads(line)["message"] == "grüße \x1b[2J\x9b2J\u202e"
+
+
+def test_text_shows_what_was_logged_beside_the_message_unless_it_is_told() -> None:
+    found = record("{a|1} ended", pid="{a|1}", request_id="r\n1", code=3, traceback="its own")
+
+    assert TextFormatter().format(found).endswith(" {a|1} ended request_id=r\\n1 code=3")
+
+
+def test_the_first_line_of_a_text_shows_it() -> None:
+    line = TextFormatter().format(record("crashed\nTraceback\n  of it", pid="{a|1}"))
+
+    assert line.splitlines()[0].endswith(" crashed pid={a|1}")
+    assert line.endswith("\nTraceback\n  of it")
+
+
+def test_a_reload_that_fails_is_logged_in_the_form_that_was_chosen(tmp_path: Path) -> None:
+    config = tmp_path / "config.yaml"
+    config.write_text(SITE)
+    command = ["greenrelay", "run", "--log-format", "json", str(config)]
+
+    with Program(command, ROOT) as program:
+        program.address()
+        config.write_text(SITE.replace("addr", "adr"))
+        program.signal(signal.SIGHUP)
+        program.wait_for("nothing was changed")
+        config.write_text(SITE)
+        program.signal(signal.SIGHUP)
+        program.wait_for("reload: done")
+
+    found = [json.loads(line) for line in program.output if "reload: " in line]
+    assert {each["level"] for each in found if f"{config}:1:" in each["message"]} == {"ERROR"}
+    last = [(each["level"], each["message"]) for each in found[-2:]]
+    assert last == [
+        ("ERROR", "reload: nothing was changed"),
+        ("INFO", "reload: done, 0 changes"),
+    ]
 
 
 def test_every_line_that_run_logs_is_json(tmp_path: Path) -> None:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 from flask import Flask
 from prometheus_client import REGISTRY
 
+from greenrelay import ConfigError
 from greenrelay.http.state import state_of
-from greenrelay.metrics import publisher
+from greenrelay.metrics import instruments, publisher
 from greenrelay.metrics.publisher import _forget_the_dead
 from greenrelay.runtime.host import Host
 from greenrelay.web import GreenRelay, operations
@@ -92,3 +94,14 @@ def test_only_gauges_of_the_dead_are_forgotten(tmp_path: Path) -> None:
     _forget_the_dead(tmp_path)
 
     assert sorted(file.name for file in tmp_path.iterdir()) == sorted([files[0], files[3]])
+
+
+@pytest.mark.parametrize("measures", [instruments.instruments, instruments.requests])
+def test_a_directory_that_is_not_there_is_an_error_at_the_start(
+    monkeypatch: pytest.MonkeyPatch, measures: Any, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", str(tmp_path / "none"))
+
+    with pytest.raises(ConfigError, match=r"^PROMETHEUS_MULTIPROC_DIR: '.*none' is no directory; "):
+        # Not the one that is kept for this OS process.
+        measures.__wrapped__()

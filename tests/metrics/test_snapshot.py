@@ -13,9 +13,10 @@ import greenrelay as gr
 from greenrelay.http.state import state_of
 from greenrelay.metrics.snapshot import code_label
 from greenrelay.runtime.host import Host
+from greenrelay.testing import VirtualClock
 from greenrelay.web import GreenRelay, operations
 from tests.metrics.scraped import scrape
-from tests.probe import assert_receive, end, wait_for, wait_for_ever
+from tests.probe import assert_receive, end, settle, wait_for, wait_for_ever
 from tests.relaying import Bench, relaying
 from tests.serving import Refused, serving
 from tests.streaming import streaming
@@ -33,6 +34,12 @@ def shaky() -> None:
         failures.append(1)
         raise ConnectionError("on purpose")
     gr.receive("never")
+
+
+def reads_when_told() -> None:
+    while True:
+        gr.receive("go")
+        gr.receive("tick")
 
 
 def measured(name: str) -> Flask:
@@ -261,6 +268,42 @@ def test_processes_and_their_unread_messages_are_counted_by_host(bench: Bench) -
     assert during.value(name, host="quarry") - dropped == 2
     assert after.value("greenrelay_processes", host="quarry") == 0
     assert after.value("greenrelay_inbox_messages", host="quarry") == 0
+
+
+def test_the_longest_wait_in_an_inbox_is_seen_between_two_readings(bench: Bench) -> None:
+    """inbox wait"""
+    bench.node.add_host(Host("waiting"))
+    name, labels = "greenrelay_inbox_wait_max_seconds", {"host": "waiting"}
+    stuck = bench.node.spawn(wait_for_ever, host="waiting")
+    with VirtualClock(bench.node) as clock:
+        bench.node.send(stuck, "first")
+        found = [scrape(bench.address).value(name, **labels)]
+        for _ in range(2):
+            clock.advance("3s")
+            bench.node.send(stuck, "later")
+            found.append(scrape(bench.address).value(name, **labels))
+    end(bench.node, stuck)
+
+    assert found == [0.0, 3.0, 6.0]
+    assert scrape(bench.address).value(name, **labels) == 0.0
+
+
+def test_a_message_that_came_when_the_older_ones_were_read_has_its_own_wait(bench: Bench) -> None:
+    bench.node.add_host(Host("reading"))
+    name, labels = "greenrelay_inbox_wait_max_seconds", {"host": "reading"}
+    reader = bench.node.spawn(reads_when_told, host="reading")
+    found = []
+    with VirtualClock(bench.node) as clock:
+        for topics in (["tick"], ["go", "tick"]):
+            for topic in topics:
+                bench.node.send(reader, topic)
+                settle(bench.node)
+            found.append(scrape(bench.address).value(name, **labels))
+            clock.advance("3s")
+        found.append(scrape(bench.address).value(name, **labels))
+    end(bench.node, reader)
+
+    assert found == [0.0, 0.0, 3.0]
 
 
 def test_a_drain_is_counted_with_its_time(bench: Bench) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import subprocess
 import sys
 import textwrap
@@ -17,21 +18,30 @@ import pytest
 import greenrelay as gr
 from greenrelay.runtime.watchdog import Watchdog
 from tests.probe import Probe, assert_receive, settle, wait, wait_for
+from tests.threads import NativeFlag
 
 SHORT = 0.02
 LONGEST = 10.0
 
 
 class Reports(logging.Handler):
-    """What was logged as a warning; ``is_there`` may be waited for in a thread."""
+    """What was logged as a warning; ``is_there`` may be waited for in a thread.
+
+    ``totals`` are the lines at the end of a stall.
+    """
 
     def __init__(self) -> None:
         super().__init__(logging.WARNING)
         self.texts: list[str] = []
-        self.is_there = threading.Event()
+        self.totals: list[str] = []
+        self.is_there = NativeFlag()
 
     def emit(self, record: logging.LogRecord) -> None:
-        self.texts.append(record.getMessage())
+        text = record.getMessage()
+        if text.startswith("the hub was kept busy"):
+            self.totals.append(text)
+            return
+        self.texts.append(text)
         self.is_there.set()
 
 
@@ -125,6 +135,39 @@ def test_one_stall_is_reported_once_and_the_next_again(
         pid = probe.do(gr.spawn_monitored, spin)
         assert_receive(probe, kind="EXIT", timeout=LONGEST)
         assert [text.startswith(f"{pid} (") for text in reports.texts] == [True]
+
+
+def test_how_long_it_was_in_all_is_told_when_the_hub_is_back(
+    probe: Probe, watchdog: Watchdog, reports: Reports
+) -> None:
+    def spin() -> None:
+        end = monotonic() + 10 * SHORT
+        spin_until_reported(reports)
+        while monotonic() < end:
+            pass
+
+    pid = probe.do(gr.spawn_monitored, spin)
+    wait_for(lambda: reports.totals)
+
+    assert " s so far (allowed: " in reports.texts[0]
+    found = re.fullmatch(
+        r"the hub was kept busy for (\d+\.\d\d) s in all, by (\S+) \(.*\)", reports.totals[0]
+    )
+    assert found is not None
+    assert found[2] == pid
+    # All but what had passed when the hub was asked.
+    assert float(found[1]) > 5 * SHORT
+
+
+def test_where_the_hub_never_comes_back_no_total_is_told(
+    node: gr.Node, probe: Probe, watchdog: Watchdog, reports: Reports
+) -> None:
+    reports.totals.clear()
+    spin_until_reported(reports)
+
+    watchdog.close()
+
+    assert reports.totals == []
 
 
 def test_a_callback_of_the_hub_is_code_of_no_process(
@@ -262,7 +305,12 @@ def test_it_works_in_a_patched_interpreter() -> None:
 
         texts = []
         handler = logging.Handler()
-        handler.emit = lambda record: texts.append(record.getMessage())
+
+        def emit(record):
+            if "so far" in record.getMessage():
+                texts.append(record.getMessage())
+
+        handler.emit = emit
         logging.getLogger("greenrelay.runtime").addHandler(handler)
 
         def in_python():

@@ -255,11 +255,22 @@ def test_a_client_that_does_not_answer_the_close_frame_is_dropped(
     monkeypatch.setattr(life, "CLOSE_TIMEOUT", 0.02)
     with relaying() as bench, Probe(bench.node) as watcher, bench.connect() as client:
         watched = Watched(bench, watcher)
-        bench.target.do(process.send, watched.client_pid, "ws.close", {"code": 4001})
+        bench.target.do(process.send, watched.client_pid, "ws.close", {"code": 4001, "reason": "x"})
 
-        reason = "the client did not answer the closing handshake"
+        reason = "the client did not answer the closing handshake (4001 x)"
         assert_ended(watched, 1006, reason, clean=False)
-        assert client.wait_closed() == (4001, "")
+        assert client.wait_closed() == (4001, "x")
+
+
+def test_a_client_that_leaves_when_it_is_closed_leaves_the_cause_in_the_reason() -> None:
+    with relaying() as bench, Probe(bench.node) as watcher, bench.connect() as client:
+        watched = Watched(bench, watcher)
+        bench.target.do(process.send, watched.client_pid, "ws.close", {"code": 4001})
+        client.drop()
+
+        leave = watched.leave()
+        assert leave["code"] == 1006
+        assert leave["reason"].endswith(" during the closing handshake (4001)")
 
 
 def test_messages_during_the_closing_handshake_are_not_delivered() -> None:

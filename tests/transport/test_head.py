@@ -177,3 +177,15 @@ def test_the_deadline_of_a_head_holds_over_tls_too(certificate: tuple[str, str])
 
         assert tls.recv(65536).startswith(b"HTTP/1.1 408 ")
         tls.close()
+
+
+def test_a_path_cannot_move_the_cursor_of_who_reads_the_access_log(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.INFO, "greenrelay.access")
+    with site() as address, connected(address) as sock:
+        sock.sendall(b"GET /\x1b[2J\x9b HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n")
+        read_all(sock)
+
+    (line,) = [each.getMessage() for each in caplog.records if each.name == "greenrelay.access"]
+    assert r'"GET /\x1b[2J\x9b HTTP/1.1" ' in line

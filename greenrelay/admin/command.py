@@ -36,6 +36,16 @@ from greenrelay.transport.connection import Connection
 from greenrelay.transport.stream import Stream
 
 KILL_REASON = "killed"
+# So many of each of these are told of a process in a list; each has its count beside it.
+LISTED = 100
+_COUNTS = {
+    "links": "link_count",
+    "monitors": "monitor_count",
+    "monitored_by": "monitored_by_count",
+    "names": "name_count",
+    "groups": "group_count",
+    "children": "child_count",
+}
 _GONE = "there is no such process (any more)"
 
 
@@ -89,9 +99,22 @@ def facts(program: Program, arguments: Arguments) -> object:
 
 
 def ps(program: Program, arguments: Arguments) -> Iterator[object]:
-    """Yield what is to be seen of every process, without stacks."""
-    for process in list(program.node.processes.values()):
-        yield _plain(describe(process))
+    """Yield what is to be seen of every process, without stacks; of long lists the first only.
+
+    ``supervisor`` is the PID of who keeps it alive, or None.
+    """
+    node = program.node
+    supervisors = {
+        pid: supervisor
+        for supervisor, children in node.supervisors.items()
+        for pid in children.by_pid
+    }
+    for process in list(node.processes.values()):
+        found = _plain(describe(process))
+        for name, count in _COUNTS.items():
+            found[count] = len(found[name])
+            found[name] = found[name][:LISTED]
+        yield {**found, "supervisor": supervisors.get(process.pid)}
 
 
 def info(program: Program, arguments: Arguments) -> object:
@@ -222,7 +245,16 @@ def carry_out(program: Program, request: Mapping[str, object]) -> object:
     if not isinstance(arguments, dict):
         raise CommandError(f"arguments: {arguments!r} must be a map")
     try:
-        return command(program, arguments)
+        found = command(program, arguments)
+    except GreenRelayError as error:
+        raise CommandError(str(error)) from error
+    return _told(found) if isinstance(found, Iterator) else found
+
+
+def _told(parts: Iterator[object]) -> Iterator[object]:
+    """Yield the parts of an answer, which may fail as late as at the first of them."""
+    try:
+        yield from parts
     except GreenRelayError as error:
         raise CommandError(str(error)) from error
 

@@ -22,7 +22,7 @@ from gevent.server import StreamServer
 from greenrelay.admin.client import is_alive
 from greenrelay.admin.command import CommandError, Program, carry_out
 from greenrelay.admin.place import socket_path
-from greenrelay.admin.wire import decode, encode, read_line
+from greenrelay.admin.wire import decode, encode, read_request
 from greenrelay.dashboard.reports import follow_reports
 
 log = logging.getLogger("greenrelay.admin")
@@ -74,7 +74,7 @@ class Endpoint:
     def _answer(self, client: Any) -> Iterator[dict[str, object]]:
         try:
             with client.makefile("rb") as stream:
-                request = decode(read_line(stream))
+                request = decode(read_request(stream))
             found = carry_out(self._program, request)
             if isinstance(found, Iterator):
                 for part in found:

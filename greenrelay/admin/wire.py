@@ -10,12 +10,15 @@ import dataclasses
 import json
 from typing import IO
 
-MAX_LINE_BYTES = 1024 * 1024
+# A request is small; an answer is as long as it is.
+MAX_REQUEST_BYTES = 1024 * 1024
 
 
 def encode(value: object) -> bytes:
     """Return a value as a line; what JSON has no form for is its text."""
-    return json.dumps(value, default=_plain, ensure_ascii=False).encode() + b"\n"
+    text = json.dumps(value, default=_plain, ensure_ascii=False)
+    # Half of a character has no form in UTF-8; its escape is the one that JSON has as well.
+    return text.encode(errors="backslashreplace") + b"\n"
 
 
 def decode(line: bytes) -> dict[str, object]:
@@ -26,11 +29,11 @@ def decode(line: bytes) -> dict[str, object]:
     return found
 
 
-def read_line(stream: IO[bytes]) -> bytes:
-    """Return the next line, b"" at the end; raises ValueError for one that is too long."""
-    line = stream.readline(MAX_LINE_BYTES + 1)
-    if len(line) > MAX_LINE_BYTES:
-        raise ValueError(f"a line is longer than {MAX_LINE_BYTES} bytes")
+def read_request(stream: IO[bytes]) -> bytes:
+    """Return the line of a request, b"" at the end; raises ValueError for one that is too long."""
+    line = stream.readline(MAX_REQUEST_BYTES + 1)
+    if len(line) > MAX_REQUEST_BYTES:
+        raise ValueError(f"a line is longer than {MAX_REQUEST_BYTES} bytes")
     return line
 
 

@@ -6,14 +6,11 @@ Source: Operations, "Command line".
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
-from typing import Any
 
 import click
 
-from greenrelay.admin.client import Endpoint
-from greenrelay.cli.files import table
-from greenrelay.cli.remote import age, asks_all_programs, show
+from greenrelay.admin.client import Answer
+from greenrelay.cli.remote import Programs, age, asks_all_programs, show
 
 HEAD = ("AT", "PID", "CODE", "REASON", "BY", "CLEAN", "USER", "PATH", "ADDRESS", "LASTED")
 
@@ -22,22 +19,21 @@ HEAD = ("AT", "PID", "CODE", "REASON", "BY", "CLEAN", "USER", "PATH", "ADDRESS",
 @click.option("--code", type=int, metavar="CODE", help="Those with this close code.")
 @click.option("--user", default="", help="Those of a user whose name has this in it.")
 @asks_all_programs
-def closes(programs: Sequence[Endpoint], as_json: bool, code: int | None, user: str) -> None:
+def closes(programs: Programs, as_json: bool, code: int | None, user: str) -> None:
     """List the last sockets and streams that are over, the newest first."""
     found = [
         each
-        for program in programs
-        for each in program.parts("closes")
+        for each in programs.parts("closes")
         if code in (None, each["code"]) and user.lower() in each["user"].lower()
     ]
     found.sort(key=lambda each: -each["at"])
     if as_json:
         show(found)
     else:
-        click.echo(table([HEAD, *map(_row, found)]))
+        click.echo(programs.table(HEAD, found, _row))
 
 
-def _row(each: dict[str, Any]) -> tuple[str, ...]:
+def _row(each: Answer) -> tuple[str, ...]:
     return (
         time.strftime("%H:%M:%S", time.localtime(each["at"])),
         each["pid"],

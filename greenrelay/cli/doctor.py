@@ -16,7 +16,8 @@ import click
 
 from greenrelay.admin.client import AdminError, Endpoint, running
 from greenrelay.admin.facts import own_facts
-from greenrelay.cli.remote import show, with_json
+from greenrelay.cli.files import readable
+from greenrelay.cli.remote import at_once, show, with_json
 
 OK, NOTE, WRONG = "ok", "note", "wrong"
 # Below this a few hundred clients use up all files of a worker.
@@ -52,13 +53,18 @@ def doctor(gunicorn: str | None, as_json: bool) -> None:
     Exit status: 0, or 1 when something is wrong.
     """
     found = [*_of_a_program(own_facts(), "this command"), *_of_gunicorn(gunicorn)]
-    for program in running():
-        found += _asked(program)
+    try:
+        programs = running()
+    except AdminError as error:
+        programs = []
+        found.append(Finding(WRONG, "programs", str(error), "run it as that user"))
+    for told in at_once(_asked, programs):
+        found += told
     if as_json:
         show([asdict(each) for each in found])
     else:
         for each in found:
-            click.echo(_lines(each))
+            click.echo(readable(_lines(each)))
     if any(each.state == WRONG for each in found):
         sys.exit(1)
 
@@ -68,13 +74,16 @@ def _lines(each: Finding) -> str:
     return f"{line}\n       -> {each.advice}" if each.advice else line
 
 
-def _asked(program: Endpoint) -> Iterator[Finding]:
+def _asked(program: Endpoint) -> list[Finding]:
     name = f"program {program.pid}"
     try:
-        facts = program.ask("facts")
-    except (AdminError, OSError) as error:
-        yield Finding(WRONG, name, f"does not answer: {error}", "look at its log, and `ps` for it")
-        return
+        return list(_of_an_answer(program.ask("facts"), name))
+    except AdminError as error:
+        text = str(error).removeprefix(f"{name}: ").removeprefix(f"{name} ")
+        return [Finding(WRONG, name, text, "look at its log, and with `ps -p` for its state")]
+
+
+def _of_an_answer(facts: Mapping[str, Any], name: str) -> Iterator[Finding]:
     yield from _of_a_program(facts, name)
     if facts["unpatched"]:
         advice = "call gevent.monkey.patch_all() before anything else is imported"

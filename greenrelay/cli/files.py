@@ -15,6 +15,7 @@ from flask import Flask
 from greenrelay.boot import check, read
 from greenrelay.config.resolve import Configuration
 from greenrelay.errors import ConfigError
+from greenrelay.printable import printable
 
 Command = Callable[..., Any]
 DEFAULT_FILE = "config.yaml"
@@ -68,8 +69,14 @@ def fail(text: str, status: int = 2) -> NoReturn:
     sys.exit(status)
 
 
+def readable(text: str) -> str:
+    """Return text of several lines of which none can move a cursor."""
+    return "\n".join(printable(line.expandtabs(4)) for line in text.split("\n"))
+
+
 def table(rows: Sequence[Sequence[str]]) -> str:
-    """Return rows as lines with aligned columns."""
+    """Return rows as lines with aligned columns; no cell can move a cursor."""
+    rows = [[printable(cell) for cell in row] for row in rows]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = (
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()

@@ -8,7 +8,7 @@ from __future__ import annotations
 import click
 
 from greenrelay.admin.client import Endpoint
-from greenrelay.cli.files import table
+from greenrelay.cli.files import readable, table
 from greenrelay.cli.remote import age, asks_a_program, show
 
 
@@ -21,10 +21,13 @@ def info(program: Endpoint, as_json: bool, process: str) -> None:
     if as_json:
         show(found)
         return
-    stack = found.pop("stack")
+    stack = found["stack"]
+    del found["stack"]
     found["age"] = age(found["age"])
     click.echo(table([(name, _text(value)) for name, value in found.items()]))
-    click.echo(f"\n{stack.rstrip()}" if stack else "\nit has no greenlet now, so no stack")
+    click.echo(
+        f"\n{readable(stack.rstrip())}" if stack else "\nit has no greenlet now, so no stack"
+    )
 
 
 def _text(value: object) -> str:

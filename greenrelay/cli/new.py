@@ -27,19 +27,27 @@ _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
 def new(name: str) -> None:
     """Make a project in a new folder NAME: a chat with rooms.
 
-    It has an app, config.yaml, a page, tests, a gunicorn file, a Dockerfile and a Makefile.
+    It has an app, config.yaml, a page, tests, a gunicorn file, a Dockerfile and a Makefile. Exit
+    status: 0, 1 when it cannot be written, 2 for a name that is none or a folder that is not empty.
     """
     folder = Path(name)
     if not _NAME.fullmatch(folder.name):
         fail(f"NAME: {folder.name!r} must be letters, digits, - and _, and begin with a letter")
-    if folder.exists() and any(folder.iterdir() if folder.is_dir() else [folder]):
-        fail(f"NAME: {folder} is there already; nothing was written")
+    try:
+        if folder.exists() and any(folder.iterdir() if folder.is_dir() else [folder]):
+            fail(f"NAME: {folder} is there already; nothing was written")
+        _write(folder)
+    except OSError as error:
+        fail(f"NAME: {folder} cannot be made: {error}", 1)
+    click.echo(f"{folder}: made\n\n  cd {os.fspath(folder)}\n  make run\n  make test")
+
+
+def _write(folder: Path) -> None:
     for path, text in _contents(files("greenrelay.cli") / "project", Path()):
         target = folder / path
         target.parent.mkdir(parents=True, exist_ok=True)
         text = text.replace(PLACEHOLDER, folder.name).replace(VERSION, version("greenrelay"))
         target.write_text(text, encoding="utf-8")
-    click.echo(f"{folder}: made\n\n  cd {os.fspath(folder)}\n  make run\n  make test")
 
 
 def _contents(source: Traversable, path: Path) -> list[tuple[Path, str]]:

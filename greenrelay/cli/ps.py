@@ -5,14 +5,10 @@ Source: Operations, "Command line".
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
-
 import click
 
-from greenrelay.admin.client import Endpoint
-from greenrelay.cli.files import table
-from greenrelay.cli.remote import age, asks_all_programs, show
+from greenrelay.admin.client import Answer
+from greenrelay.cli.remote import Programs, age, asks_all_programs, show
 
 HEAD = ("PID", "ENTRY", "HOST", "STATE", "AGE", "INBOX", "IN", "OUT", "NAMES")
 SORTS = {
@@ -28,19 +24,19 @@ SORTS = {
 @click.option("--sort", type=click.Choice(list(SORTS)), default="age", help="What comes first.")
 @click.option("--entry", metavar="TEXT", help="Only those whose entry has TEXT in it.")
 @asks_all_programs
-def ps(programs: Sequence[Endpoint], as_json: bool, sort: str, entry: str | None) -> None:
+def ps(programs: Programs, as_json: bool, sort: str, entry: str | None) -> None:
     """List the processes of the programs that run, the oldest first."""
-    found = [each for program in programs for each in program.parts("ps")]
+    found = programs.parts("ps")
     if entry:
         found = [each for each in found if entry in each["entry"]]
     found.sort(key=SORTS[sort])
     if as_json:
         show(found)
     else:
-        click.echo(table([HEAD, *map(row, found)]))
+        click.echo(programs.table(HEAD, found, row))
 
 
-def row(each: dict[str, Any]) -> tuple[str, ...]:
+def row(each: Answer) -> tuple[str, ...]:
     """Return one process as the cells of a table."""
     return (
         each["pid"],

@@ -5,44 +5,47 @@ Source: Configuration, the item on SIGHUP; Operations, "Command line".
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 
 import click
 
-from greenrelay.admin.client import AdminError, Endpoint
-from greenrelay.cli.remote import asks_all_programs, show
+from greenrelay.admin.client import AdminError, Unanswered
+from greenrelay.cli.files import readable
+from greenrelay.cli.remote import Programs, asks_all_programs, show
 
 
 @click.command()
 @asks_all_programs
-def reload(programs: Sequence[Endpoint], as_json: bool) -> None:
+def reload(programs: Programs, as_json: bool) -> None:
     """Let the programs that run read their configuration again, and print what changed.
 
-    Exit status: 0, or 2 when a configuration is wrong; then that program goes on as it was.
+    Exit status: 0, 1 when a program does not answer, or 2 when a configuration is wrong; then that
+    program goes on as it was.
     """
     found: dict[str, object] = {}
-    has_failed = False
-    for program in programs:
+    for program in programs.endpoints:
         try:
             found[str(program.pid)] = answer = program.ask("reload")
+        except Unanswered as error:
+            programs.note(error)
+            found[str(program.pid)] = {"problems": [str(error)]}
+            continue
         except AdminError as error:
-            has_failed = True
+            programs.status = 2
             found[str(program.pid)] = {"problems": str(error).splitlines()}
             if not as_json:
-                click.echo(f"{error}\nprogram {program.pid}: nothing was changed", err=True)
+                text = f"{error}\nprogram {program.pid}: nothing was changed"
+                click.echo(readable(text), err=True)
             continue
         if not as_json:
             _tell(program.pid, answer["changes"], answer["warnings"])
     if as_json:
         show(found)
-    if has_failed:
-        sys.exit(2)
 
 
 def _tell(pid: int, changes: Sequence[str], warnings: Sequence[str]) -> None:
     for line in changes:
-        click.echo(line)
+        click.echo(readable(line))
     for warning in warnings:
-        click.echo(f"warning: {warning}", err=True)
+        click.echo(readable(f"warning: {warning}"), err=True)
     click.echo(f"program {pid}: {len(changes)} changes")

@@ -6,26 +6,21 @@ Source: Operations, "Command line" and "Blocking code".
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
-from typing import Any
 
 import click
 
-from greenrelay.admin.client import Endpoint
-from greenrelay.cli.remote import asks_all_programs, show
+from greenrelay.admin.client import Answer
+from greenrelay.cli.files import readable
+from greenrelay.cli.remote import Programs, asks_all_programs, show
 
 
 @click.command()
 @click.option("--hub", is_flag=True, help="Only what kept the hub busy, with the stacks.")
 @asks_all_programs
-def reports(programs: Sequence[Endpoint], as_json: bool, hub: bool) -> None:
+def reports(programs: Programs, as_json: bool, hub: bool) -> None:
     """Show the last warnings and errors of the programs that run, the newest last."""
     kind = "hub" if hub else ""
-    found = [
-        {**each, "program": program.pid}
-        for program in programs
-        for each in program.parts("reports", {"kind": kind})
-    ]
+    found = programs.parts("reports", {"kind": kind})
     found.sort(key=lambda each: float(each["at"]))
     if as_json:
         show(found)
@@ -35,7 +30,7 @@ def reports(programs: Sequence[Endpoint], as_json: bool, hub: bool) -> None:
     click.echo(f"{len(found)} reports")
 
 
-def _text(each: dict[str, Any]) -> str:
+def _text(each: Answer) -> str:
     at = time.strftime("%H:%M:%S", time.localtime(each["at"]))
     head = f"{at} program {each['program']} {each['level']} {each['logger']}"
-    return f"{head}: {each['text'].rstrip()}"
+    return readable(f"{head}: {each['text'].rstrip()}")

@@ -26,7 +26,10 @@ def send(program: Endpoint, as_json: bool, process: str, topic: str, payload: st
     """
     try:
         value = json.loads(payload)
-    except ValueError as error:
+        json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        fail(f"JSON: {payload!r} cannot be sent: it has half of a character, which is no text")
+    except (ValueError, RecursionError) as error:
         fail(f"JSON: {payload!r} cannot be read: {error}")
     found = program.ask("send", {"dest": process, "topic": topic, "payload": value})
     if as_json:

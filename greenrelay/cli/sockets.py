@@ -5,14 +5,12 @@ Source: Operations, "Command line".
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import click
 
-from greenrelay.admin.client import Endpoint
-from greenrelay.cli.files import table
-from greenrelay.cli.remote import age, asks_all_programs, show
+from greenrelay.admin.client import Answer
+from greenrelay.cli.remote import Programs, age, asks_all_programs, show
 from greenrelay.dashboard.sockets import ORDERS, STATES
 
 HEAD = ("PID", "USER", "PATH", "ADDRESS", "TARGET", "STATE", "QUEUE", "IN", "OUT", "RTT", "AGE")
@@ -28,17 +26,17 @@ HEAD = ("PID", "USER", "PATH", "ADDRESS", "TARGET", "STATE", "QUEUE", "IN", "OUT
 @click.option("--queue", default=0, metavar="N", help="Those with N frames waiting, or more.")
 @click.option("--order", type=click.Choice(ORDERS), default=ORDERS[0], show_default=True)
 @asks_all_programs
-def sockets(programs: Sequence[Endpoint], as_json: bool, **wanted: Any) -> None:
+def sockets(programs: Programs, as_json: bool, **wanted: Any) -> None:
     """List open sockets and streams; texts may be parts, in any case."""
-    found = [each for program in programs for each in program.parts("sockets", wanted)]
+    found = programs.parts("sockets", wanted)
     if as_json:
         show(found)
     else:
-        click.echo(table([HEAD, *map(_row, found)]))
+        click.echo(programs.table(HEAD, found, _row))
         click.echo(f"\n{len(found)} sockets")
 
 
-def _row(each: dict[str, Any]) -> tuple[str, ...]:
+def _row(each: Answer) -> tuple[str, ...]:
     rtt = each["rtt"]
     return (
         each["pid"],

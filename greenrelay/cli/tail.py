@@ -5,19 +5,18 @@ Source: Operations, "Command line".
 
 from __future__ import annotations
 
-import json
 import signal
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 import click
 import gevent
 
-from greenrelay.admin.client import Endpoint
+from greenrelay.admin.client import Answer, Endpoint
 from greenrelay.cli.files import fail
-from greenrelay.cli.remote import asks_a_program
+from greenrelay.cli.remote import as_text, asks_a_program
+from greenrelay.printable import printable
 
 
 @click.command()
@@ -35,7 +34,7 @@ def tail(program: Endpoint, as_json: bool, process: str | None, user: str | None
         fail("one of PID and --user must be given")
     with _until_interrupted():
         for each in program.parts("tail", {"dest": process, "user": user}):
-            click.echo(json.dumps(each, ensure_ascii=False) if as_json else _line(each))
+            click.echo(as_text(each) if as_json else _line(each))
 
 
 class _Interrupted(BaseException):
@@ -59,7 +58,7 @@ def _until_interrupted() -> Iterator[None]:
         watcher.cancel()
 
 
-def _line(each: dict[str, Any]) -> str:
+def _line(each: Answer) -> str:
     at = time.strftime("%H:%M:%S", time.localtime(each["at"]))
     if "missed" in each:
         return f"{at} {each['pid']} {each['missed']} messages went by too fast"
@@ -69,5 +68,4 @@ def _line(each: dict[str, Any]) -> str:
     else:
         about = f"{'from' if way == '->' else 'to'} {each['peer'] or 'nobody'}"
     # What a client sends must not move the cursor of whoever looks at it.
-    text = "".join(letter if letter.isprintable() else "·" for letter in each["text"])
-    return f"{at} {each['pid']} {way} {each['topic']} {about}  {text}"
+    return printable(f"{at} {each['pid']} {way} {each['topic']} {about}  {each['text']}")

@@ -9,19 +9,28 @@ import shutil
 import signal
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import click
 import gevent
 from gevent.event import Event as Flag
 
-from greenrelay.admin.client import AdminError, Endpoint, running
-from greenrelay.cli.files import fail, table
-from greenrelay.cli.remote import NOBODY, age, programs, show, with_json, with_pid
+from greenrelay.admin.client import Answer, Gone, running
+from greenrelay.cli.files import fail, readable, table
+from greenrelay.cli.remote import (
+    NOBODY,
+    age,
+    as_text,
+    endpoints,
+    explained,
+    parts_of,
+    with_json,
+    with_pid,
+)
 from greenrelay.durations import parse_duration
 
-Info = dict[str, Any]
+Info = Mapping[str, Any]
 HEAD = ("PID", "ENTRY", "STATE", "AGE", "INBOX", "GROWS/S", "IN/S", "OUT/S", "DROPPED")
 SORTS = {
     "inbox": lambda each: (-each["depth"], -each["in_rate"] - each["out_rate"]),
@@ -35,7 +44,7 @@ _CLEAR = "\x1b[H\x1b[J"
 
 @click.command()
 @click.option("--every", default="2s", metavar="DURATION", help="How often; 2s unless given.")
-@click.option("--count", type=int, metavar="N", help="Stop after N pictures.")
+@click.option("--count", type=click.IntRange(min=1), metavar="N", help="Stop after N pictures.")
 @click.option("--sort", type=click.Choice(list(SORTS)), default="inbox", show_default=True)
 @with_pid
 @with_json
@@ -43,75 +52,85 @@ def top(every: str, count: int | None, sort: str, pid: int | None, as_json: bool
     """Show the busiest processes of the programs that run, until Ctrl-C.
 
     What grows, and what comes and goes in a second, is told from the second picture on. Into a
-    file or a pipe it writes one picture below the other; with --json each is a line.
+    file or a pipe it writes one picture below the other; with --json each is a line. Exit status:
+    0, or 1 without a program or when one of them has not answered.
     """
     try:
         seconds = parse_duration(every)
     except ValueError as error:
         fail(f"--every: {error}")
-    before: Mapping[str, Info] = {}
-    since = 0.0
-    pictures = 0
-    programs(pid)
     told = Flag()
     # An interrupt that came as an exception could come where it is lost.
     watcher = gevent.signal_handler(signal.SIGINT, told.set)
+    has_failed = False
+    try:
+        with explained():
+            endpoints(pid)
+            before: Mapping[str, Info] = {}
+            since = 0.0
+            for now in _times(told, seconds, count):
+                found, failures = _ask(pid)
+                for each in found:
+                    _add_rates(each, before, now - since)
+                found.sort(key=SORTS[sort])
+                _draw(found, failures, as_json=as_json)
+                before, since = {each["pid"]: each for each in found}, now
+                has_failed = has_failed or bool(failures)
+    finally:
+        watcher.cancel()
+    if has_failed:
+        sys.exit(1)
+
+
+def _times(told: Flag, seconds: float, count: int | None) -> Iterator[float]:
+    """Yield the time whenever a picture is due."""
+    pictures = 0
     while not told.is_set():
-        started = time.monotonic()
-        found = _ask(pid)
-        rows = [_with_rates(each, before, started - since) for each in found]
-        rows.sort(key=SORTS[sort])
-        _draw(rows, as_json=as_json)
-        before, since = {each["pid"]: each for each in found}, started
+        yield time.monotonic()
         pictures += 1
         if pictures == count:
-            break
+            return
         told.wait(seconds)
-    watcher.cancel()
 
 
-def _ask(pid: int | None) -> list[Info]:
+def _ask(pid: int | None) -> tuple[list[Answer], list[str]]:
     asked = [each for each in running() if pid in (None, each.pid)]
     if not asked:
         fail(NOBODY, 1)
-    return [info for each in asked for info in _processes(each)]
+    found, failures = parts_of(asked, "ps")
+    # One that has stopped since it was found is just not in the picture.
+    return found, [readable(str(each)) for each in failures if not isinstance(each, Gone)]
 
 
-def _processes(program: Endpoint) -> list[Info]:
-    try:
-        return list(program.parts("ps"))
-    except (AdminError, OSError):
-        # It has stopped since it was found.
-        return []
-
-
-def _with_rates(each: Info, before: Mapping[str, Info], seconds: float) -> Info:
+def _add_rates(each: Answer, before: Mapping[str, Info], seconds: float) -> None:
     # One that has come since the last picture had nothing then; of the first nothing is known.
     was = before.get(each["pid"], _NOTHING if before else each)
-    return {
-        **each,
-        "growth": (each["depth"] - was["depth"]) / seconds,
-        "in_rate": (each["messages_in"] - was["messages_in"]) / seconds,
-        "out_rate": (each["messages_out"] - was["messages_out"]) / seconds,
-    }
+    each["growth"] = (each["depth"] - was["depth"]) / seconds
+    each["in_rate"] = (each["messages_in"] - was["messages_in"]) / seconds
+    each["out_rate"] = (each["messages_out"] - was["messages_out"]) / seconds
 
 
-def _draw(rows: Sequence[Info], *, as_json: bool) -> None:
+def _draw(rows: Sequence[Answer], failures: Sequence[str], *, as_json: bool) -> None:
+    is_live = sys.stdout.isatty() and not as_json
+    if not is_live:
+        for failure in failures:
+            click.echo(failure, err=True)
     if as_json:
-        show(rows)
+        click.echo(as_text(rows))
         return
     size = shutil.get_terminal_size((120, 40))
-    is_live = sys.stdout.isatty()
-    shown = rows[: size.lines - 4] if is_live else rows
+    notes = failures if is_live else ()
+    shown = rows[: size.lines - 4 - len(notes)] if is_live else rows
     lines = table([HEAD, *map(_row, shown)]).splitlines()
     waiting = sum(each["depth"] for each in rows)
     title = f"{time.strftime('%H:%M:%S')}  {len(rows)} processes, {waiting} messages wait"
+    lines = [title, *notes, "", *lines]
     if is_live:
         lines = [line[: size.columns] for line in lines]
-    click.echo((_CLEAR if is_live else "") + "\n".join([title, "", *lines]))
+    click.echo((_CLEAR if is_live else "") + "\n".join(lines))
 
 
-def _row(each: Info) -> tuple[str, ...]:
+def _row(each: Answer) -> tuple[str, ...]:
     return (
         each["pid"],
         each["entry"],

@@ -5,73 +5,98 @@ Source: Operations, "Command line".
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import click
 
-from greenrelay.admin.client import Endpoint
-from greenrelay.cli.remote import age, asks_all_programs, show
+from greenrelay.admin.client import Answer
+from greenrelay.cli.remote import Programs, age, asks_all_programs, show
+from greenrelay.printable import printable
 
-Info = dict[str, Any]
+# Of links and monitors so many are shown; `info` has all.
+SHOWN = 5
 
 
 @click.command()
 @asks_all_programs
-def tree(programs: Sequence[Endpoint], as_json: bool) -> None:
+def tree(programs: Programs, as_json: bool) -> None:
     """Show supervisors with their children, then all other processes with their links."""
-    found = {program.pid: list(program.parts("ps")) for program in programs}
+    found: dict[int, list[Answer]] = {}
+    for each in programs.parts("ps"):
+        found.setdefault(each["program"], []).append(each)
     if as_json:
         show({pid: nested(infos) for pid, infos in found.items()})
         return
     for pid, infos in found.items():
         click.echo(f"program {pid}, {len(infos)} processes")
         for line in lines(infos):
-            click.echo(line)
+            click.echo(printable(line))
 
 
-def nested(infos: Sequence[Info]) -> list[Info]:
+def nested(infos: Sequence[Answer]) -> list[dict[str, Any]]:
     """Return the processes with their living children inside ``processes``."""
-    by_pid, tops = _order(infos)
-    return [_nest(each, by_pid) for each in tops]
+    family = _Family.of(infos)
+    return [family.nest(each) for each in family.tops]
 
 
-def lines(infos: Sequence[Info]) -> Iterator[str]:
+def lines(infos: Sequence[Answer]) -> Iterator[str]:
     """Yield the lines of the tree."""
-    by_pid, tops = _order(infos)
-    for each in tops:
-        yield from _branch(each, by_pid, "")
+    family = _Family.of(infos)
+    for each in family.tops:
+        yield from family.branch(each, "")
 
 
-def _order(infos: Sequence[Info]) -> tuple[Mapping[str, Info], list[Info]]:
-    by_pid = {each["pid"]: each for each in infos}
-    below = {child["pid"] for each in infos for child in each["children"] if child["pid"]}
-    tops = [each for each in infos if each["pid"] not in below]
-    # Those with children first.
-    return by_pid, sorted(tops, key=lambda each: (not each["children"], -each["age"]))
+@dataclass(frozen=True, slots=True)
+class _Family:
+    """Who is below whom: a supervisor tells of its first children only, a child of who is above."""
+
+    by_pid: Mapping[str, Answer]
+    below: Mapping[str, Sequence[Answer]]
+    tops: Sequence[Answer]
+
+    @classmethod
+    def of(cls, infos: Sequence[Answer]) -> _Family:
+        by_pid = {each["pid"]: each for each in infos}
+        below: dict[str, list[Answer]] = defaultdict(list)
+        tops: list[Answer] = []
+        for each in infos:
+            above = each["supervisor"]
+            (below[above] if above in by_pid else tops).append(each)
+        # Those with children first.
+        tops.sort(key=lambda each: (not each["child_count"], -each["age"]))
+        return cls(by_pid, below, tops)
+
+    def children(self, each: Answer) -> list[Answer]:
+        """Return the living children, those it tells of in its order."""
+        order = {child["pid"]: at for at, child in enumerate(each["children"])}
+        found = self.below.get(each["pid"], ())
+        return sorted(found, key=lambda child: order.get(child["pid"], len(order)))
+
+    def nest(self, each: Answer) -> dict[str, Any]:
+        return {**each, "processes": [self.nest(child) for child in self.children(each)]}
+
+    def branch(self, each: Answer, indent: str) -> Iterator[str]:
+        yield indent + _text(each)
+        inside = indent + "  "
+        for child in self.children(each):
+            yield from self.branch(child, inside)
+        over = [child for child in each["children"] if child["pid"] not in self.by_pid]
+        for child in over:
+            yield f"{inside}{child['id']}  {child['state']}"
 
 
-def _nest(each: Info, by_pid: Mapping[str, Info]) -> Info:
-    inside = [by_pid[child["pid"]] for child in each["children"] if child["pid"] in by_pid]
-    return {**each, "processes": [_nest(child, by_pid) for child in inside]}
-
-
-def _branch(each: Info, by_pid: Mapping[str, Info], indent: str) -> Iterator[str]:
-    yield indent + _text(each)
-    for child in each["children"]:
-        living = by_pid.get(child["pid"])
-        if living is not None:
-            yield from _branch(living, by_pid, indent + "  ")
-        else:
-            yield f"{indent}  {child['id']}  {child['state']}"
-
-
-def _text(each: Info) -> str:
+def _text(each: Answer) -> str:
     parts = [each["pid"], each["entry"], each["state"], age(each["age"])]
-    if each["names"]:
-        parts.append("named " + ", ".join(each["names"]))
-    if each["links"]:
-        parts.append("linked to " + ", ".join(each["links"]))
-    if each["monitors"]:
-        parts.append("monitors " + ", ".join(each["monitors"]))
+    for what, name, count in (
+        ("named", "names", "name_count"),
+        ("linked to", "links", "link_count"),
+        ("monitors", "monitors", "monitor_count"),
+    ):
+        if each[name]:
+            more = each[count] - SHOWN
+            shown = ", ".join(each[name][:SHOWN])
+            parts.append(f"{what} {shown}" + (f" and {more} more" if more > 0 else ""))
     return "  ".join(parts)

@@ -1,11 +1,13 @@
 """How a node ends.
 
 Source: Processes, "Functions", last paragraphs: every process is asked to end (CANCEL), has the
-timeout to do so, and is killed then; what refuses even that is reported and left behind.
+timeout to do so, and is killed then; what refuses even that is reported and left behind. Who keeps
+the end waiting is logged: else nobody would know why each stop takes as long as it may.
 """
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING
 
 import gevent
@@ -17,6 +19,11 @@ from greenrelay.runtime.task import DEAD
 
 if TYPE_CHECKING:
     from greenrelay.runtime.node import Node
+
+log = logging.getLogger("greenrelay.runtime")
+# The part of the timeout after which they are named: supervisors kill at its very end.
+LATE = 0.9
+NAMED = 5
 
 
 def shut_down(node: Node, timeout: float) -> None:
@@ -37,12 +44,29 @@ def shut_down(node: Node, timeout: float) -> None:
             # A supervisor ends its children itself, in reverse order.
             if each.pid not in node.supervised:
                 each.deliver_event(Cancel(None, "shutdown", timeout))
-        if node.processes and not node.idle.wait(timeout):
-            _kill_all(node)
+        if node.processes and not node.idle.wait(timeout * LATE):
+            _tell_of_the_late(node, timeout)
+            if not node.idle.wait(timeout * (1 - LATE)):
+                _kill_all(node)
         while len(node.supervisor):
             gevent.sleep(0)
     finally:
         node.close()
+
+
+def _tell_of_the_late(node: Node, timeout: float) -> None:
+    # A supervisor is there as long as its children are.
+    late = [each for pid, each in node.processes.items() if pid not in node.supervisors]
+    late = late or list(node.processes.values())
+    named = ", ".join(f"{each.pid} ({each.entry})" for each in late[:NAMED])
+    more = f" and {len(late) - NAMED} more" if len(late) > NAMED else ""
+    log.warning(
+        "asked to end and still there after %g s, to be killed after %g s: %s%s",
+        timeout * LATE,
+        timeout,
+        named,
+        more,
+    )
 
 
 def _kill_all(node: Node) -> None:

@@ -93,6 +93,27 @@ def test_nothing_of_its_name_is_a_placeholder(project: Path) -> None:
     assert not [path for path in made if any(each in path.read_bytes() for each in placeholders)]
 
 
+def test_it_stops_when_it_is_told_to_and_nobody_has_to_be_killed(project: Path) -> None:
+    with Program(["greenrelay", "run", "config.yaml"], project, {"ADDR": "127.0.0.1:0"}) as program:
+        program.wait_for("app:rooms started")
+        program.wait_for("greenrelay serves")
+
+        assert program.stop() == 0
+
+    assert not [line for line in program.output if "still there" in line]
+    assert [line for line in program.output if "app:rooms stopped (shutdown)" in line]
+
+
+def test_where_nothing_can_be_made_it_says_so(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+
+    for name in ("/proc/foo", "file/foo"):
+        done = greenrelay("new", name, cwd=tmp_path)
+
+        assert done.status == 1
+        assert f"NAME: {name} cannot be made: " in done.err
+
+
 @pytest.mark.parametrize(
     ("name", "problem"),
     [("9lives", "must be letters, digits"), ("a b", "must be letters, digits"), ("", "must be")],

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import socket
 import stat
+import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -15,10 +17,10 @@ import pytest
 
 from greenrelay.admin.client import AdminError, running
 from greenrelay.admin.place import folder, make_folder
-from greenrelay.admin.wire import MAX_LINE_BYTES, encode
+from greenrelay.admin.wire import MAX_REQUEST_BYTES, encode
 from tests.cli.commands import Done, greenrelay
 from tests.program import Program
-from tests.servers.running import ROOT
+from tests.servers.running import GREENRELAY, ROOT
 from tests.serving import Refused, connected
 
 SITE = """
@@ -103,6 +105,14 @@ def test_a_payload_that_is_no_json_is_an_error(program: Program) -> None:
     assert "JSON: '{' cannot be read: " in done.err
 
 
+@pytest.mark.parametrize("payload", ['"\\ud800"', '{"text": "\\udfff"}', "[" * 100_000])
+def test_a_payload_that_is_no_text_or_too_deep_is_an_error(program: Program, payload: str) -> None:
+    done = greenrelay("send", "somebody", "topic", payload)
+
+    assert done.status == 2
+    assert "JSON: " in done.err
+
+
 def test_kill_ends_a_process_and_its_supervisor_brings_it_back(program: Program) -> None:
     (kept,) = [each for each in ps() if each["entry"].endswith(":service")]
 
@@ -180,8 +190,35 @@ def test_which_of_several_programs_is_meant_has_to_be_said(
         clear = greenrelay("drain", "--pid", str(second.pid))
 
     assert unclear.status == 1
-    assert f"{program.pid} ({tmp_path / 'config.yaml'})" in unclear.err
+    assert re.search(rf"{program.pid} \(node \S+, {tmp_path / 'config.yaml'}\)", unclear.err)
     assert clear.status == 0
+
+
+@pytest.mark.parametrize("command", [("sockets",), ("ps", "--json"), ("top", "--count", "2")])
+def test_a_reader_that_has_seen_enough_ends_it_quietly(
+    program: Program, command: tuple[str, ...]
+) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    with os.fdopen(writer, "wb") as out:
+        done = subprocess.run(
+            [GREENRELAY, *command], stdout=out, stderr=subprocess.PIPE, text=True, timeout=60
+        )
+
+    assert (done.returncode, done.stderr) == (1, "")
+
+
+@pytest.mark.parametrize("command", [("ps",), ("top",), ("doctor",), ("info", "a name")])
+def test_a_folder_that_cannot_be_looked_into_is_a_sentence(
+    monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...]
+) -> None:
+    # What the kernel refuses to root as well.
+    monkeypatch.setenv("GREENRELAY_RUN_DIR", "/tmp/" + "x" * 300)
+
+    done = greenrelay(*command)
+
+    assert done.status == 1
+    assert "xxx: cannot be looked into: File name too long" in done.out + done.err
 
 
 def test_a_program_that_was_killed_is_forgotten(program: Program) -> None:
@@ -222,7 +259,7 @@ def test_a_folder_that_others_may_enter_is_refused(
         (encode({"command": "format"}), "command: 'format' must be one of hello, facts, ps, info"),
         (encode({"command": "info"}), "dest: None must be text"),
         (encode({"command": "info", "arguments": 3}), "arguments: 3 must be a map"),
-        (b"x" * (MAX_LINE_BYTES + 1), f"a line is longer than {MAX_LINE_BYTES} bytes"),
+        (b"x" * (MAX_REQUEST_BYTES + 1), f"a line is longer than {MAX_REQUEST_BYTES} bytes"),
     ],
 )
 def test_a_request_that_makes_no_sense_gets_an_error(

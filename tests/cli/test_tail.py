@@ -62,7 +62,7 @@ def test_what_one_process_sends_another_is_shown_as_it_comes(program: Program) -
         assert tail.match[1] == sender
         # By hand, so from nobody.
         assert greenrelay("send", "counter", "tock", '"\\u001b[2J"').status == 0
-        tail.expect(r"-> tock from nobody  ·\[2J")
+        tail.expect(r"-> tock from nobody  \\x1b\[2J")
         tail.sendintr()
         tail.expect(pexpect.EOF)
 

@@ -71,6 +71,20 @@ def test_json_has_the_messages_in_a_second(program: Program) -> None:
     assert kept["in_rate"] == 0
 
 
+def test_json_is_a_line_for_each_picture(program: Program) -> None:
+    done = greenrelay("top", "--count", "3", "--every", "10ms", "--json")
+
+    assert [len(json.loads(line)) for line in done.out.splitlines()] == [2, 2, 2]
+
+
+@pytest.mark.parametrize("count", ["0", "-1"])
+def test_a_number_of_pictures_that_is_none_is_refused(program: Program, count: str) -> None:
+    done = greenrelay("top", "--count", count)
+
+    assert done.status == 2
+    assert f"{count} is not in the range x>=1" in done.err
+
+
 def test_a_time_that_is_none_is_refused(program: Program) -> None:
     done = greenrelay("top", "--every", "soon")
 

@@ -1,4 +1,4 @@
-"""Runs all tests as five pytests side by side: ``python -m tests.parts``.
+"""Runs all tests as six pytests side by side: ``python -m tests.parts``.
 
 Those that start servers, browsers and nodes mostly wait, and take twice as long as all others
 together. Their output comes last; each ends with pytest's summary.
@@ -17,21 +17,27 @@ ROOT = Path(__file__).parents[1]
 WAITING = (
     ("tests/servers", "tests/client"),
     ("tests/app", "tests/dashboard"),
-    ("tests/cli",),
+    ("tests/cli/test_[a-r]*.py",),
+    ("tests/cli/test_[s-z]*.py",),
     ("tests/cluster",),
 )
+
+
+def found(part: tuple[str, ...]) -> list[str]:
+    """Return the folders and files that a part names."""
+    return [str(path) for pattern in part for path in sorted(ROOT.glob(pattern))]
 
 
 def main() -> int:
     """Run all parts; return the first exit status that is not 0."""
     pytest = [sys.executable, "-m", "pytest", *sys.argv[1:]]
-    others = [f"--ignore={folder}" for part in WAITING for folder in part]
+    others = [f"--ignore={path}" for part in WAITING for path in found(part)]
     with ExitStack() as stack:
         started: list[tuple[subprocess.Popen[bytes], TextIO]] = []
         for part in WAITING:
             output = stack.enter_context(tempfile.TemporaryFile("w+"))
             process = subprocess.Popen(
-                [*pytest, *part], cwd=ROOT, stdout=output, stderr=subprocess.STDOUT
+                [*pytest, *found(part)], cwd=ROOT, stdout=output, stderr=subprocess.STDOUT
             )
             stack.callback(process.terminate)
             started.append((process, output))

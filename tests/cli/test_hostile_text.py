@@ -32,7 +32,8 @@ def named() -> None:
     """Be known by a name that would change a terminal's title, and warn with it."""
     gr.register(EVIL)
     logging.getLogger("greenrelay.tests").warning("this is %s\nin two lines", EVIL)
-    gr.receive("end")
+    for _ in gr.inbox():
+        pass
 
 
 @pytest.fixture

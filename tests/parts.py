@@ -1,7 +1,7 @@
-"""Runs all tests as six pytests side by side: ``python -m tests.parts``.
+"""Runs all tests as seven pytests side by side: ``python -m tests.parts``.
 
-Those that start servers, browsers and nodes mostly wait, and take twice as long as all others
-together. Their output comes last; each ends with pytest's summary.
+Those that start servers, browsers and nodes mostly wait, as do those of the pages, and take more
+than twice as long as all others together. Their output comes last; each ends with pytest's summary.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ WAITING = (
     ("tests/cli/test_[a-r]*.py",),
     ("tests/cli/test_[s-z]*.py",),
     ("tests/cluster",),
+    ("tests/spec",),
 )
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 
+from greenrelay.core.events import Cancel, Event
 from greenrelay.core.message import Message
 from greenrelay.core.pid import Pid
 from greenrelay.dashboard.shown import short, short_map
@@ -157,10 +158,11 @@ def row(process: Process, level: int, growth: Mapping[str, float]) -> Row:
 
 
 def details(process: Process) -> Row:
-    """Return all that is to be seen of one, its stack and its first unread messages too."""
+    """Return all that is to be seen of one, its stack and what it has not read too."""
     shown = details_of(process.node, describe(process, stack=True))
     shown["context"] = short_map(process.context)
     shown["unread"] = _unread(process)
+    shown["events"] = _events(process)
     return shown
 
 
@@ -173,7 +175,7 @@ def details_of(node: Node, found: ProcessInfo) -> Row:
     shown["child"] = None if found.child is None else _child(found.child)
     shown["children"] = [_child(each) for each in found.children[:ALL_RELATED]]
     shown["children_count"] = len(found.children)
-    return {**shown, "context": {}, "unread": []}
+    return {**shown, "context": {}, "unread": [], "events": []}
 
 
 def _related(node: Node, pid: Pid) -> Row:
@@ -209,6 +211,21 @@ def _unread(process: Process) -> list[Row]:
             {"topic": message.topic, "sender": message.sender, "payload": short(message.payload)}
         )
     return found
+
+
+def _events(process: Process) -> list[Row]:
+    """Return the last of the lifecycle events that it has not read, in order of arrival."""
+    mailbox = process._mailbox if isinstance(process, FunctionProcess) else None
+    if mailbox is None or not mailbox.events:
+        return []
+    last = [entry[1] for entry in islice(reversed(mailbox.events), UNREAD)]
+    return [_event(each) for each in reversed(last)]
+
+
+def _event(event: Event) -> Row:
+    if isinstance(event, Cancel):
+        return {"kind": event.kind, "pid": event.sender, "reason": short(event.reason or "")}
+    return {"kind": event.kind, "pid": event.pid, "reason": short(event.result.reason)}
 
 
 def groups(node: Node) -> list[Row]:

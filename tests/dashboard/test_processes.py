@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import greenrelay as gr
 from greenrelay import Child, Node, Supervisor, receive
 from greenrelay.dashboard.processes import (
     ALL_RELATED,
@@ -42,6 +43,31 @@ def test_an_inbox_that_is_read_shrinks() -> None:
         depths.look(list(node.processes.values()), 11.0)
 
         assert depths.growth == {probe.pid: -1.0}
+
+
+def events_of(node: Node, pid: str) -> list[dict[str, object]]:
+    found: list[dict[str, object]] = details(node.processes[pid])["events"]
+    return found
+
+
+def test_the_last_events_that_were_not_read_are_shown(node: gr.Node) -> None:
+    """one process (inbox, context, last events, stack)"""
+
+    def watch() -> None:
+        for number in range(60):
+            gr.spawn_monitored(gr.exit, f"reason {number}")
+        gr.receive("end")
+
+    watcher = node.spawn(watch)
+    wait_for(lambda: [each["reason"] for each in events_of(node, watcher)[-1:]] == ["reason 59"])
+    node.cancel(watcher, sender=None, deadline=60.0, reason="enough")
+    found = events_of(node, watcher)
+
+    assert len(found) == 50
+    assert [each["kind"] for each in found[-2:]] == ["EXIT", "CANCEL"]
+    assert [each["reason"] for each in found[-3:]] == ["reason 58", "reason 59", "enough"]
+    assert found[-1]["pid"] is None
+    node.send(watcher, "end")
 
 
 def test_unread_messages_are_shown_cut_and_masked() -> None:

@@ -84,6 +84,9 @@ function wideSheets(process) {
     section("Unread messages", table("Unread messages", ["Topic", "From", "Payload"],
       process.unread.map((each) => [make("span", { class: "mono" }, each.topic), each.sender ? pidLink(each.sender) : "nobody", make("span", { class: "mono" }, each.payload)]),
       "Its inbox is empty.")),
+    section("Unread events", table("Unread events", ["Event", "Process", "Reason"],
+      process.events.map((each) => [each.kind, each.pid ? pidLink(each.pid) : "nobody", make("span", { class: "mono" }, each.reason)]),
+      "None waits.")),
     section("Stack", process.stack && process.stack.includes("File")
       ? make("pre", { class: "code", tabindex: "0", "aria-label": "Stack" }, process.stack)
       : make("p", { class: "muted" }, "It has no greenlet now, so no stack: it waits for a message.")),

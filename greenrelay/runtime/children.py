@@ -144,13 +144,19 @@ class Children:
             # It has ended already; its EXIT is on the way.
             return
         seconds = math.inf if shutdown is None else parse_duration(shutdown)
-        kill = partial(self.node.terminate, pid)
         if seconds == 0:
-            kill()
+            self.node.terminate(pid)
             return
         if shutdown is not None:
+            kill = partial(self._kill_late, member.child.id, pid, seconds)
             member.kill = self.node.timers.call_after(seconds, kill)
         self.node.on_hub(process.deliver_event, Cancel(self.pid, SHUTDOWN, seconds))
+
+    def _kill_late(self, key: str, pid: Pid, seconds: float) -> None:
+        log.warning(
+            "%s: %s (%s) was asked to end and is killed after %g s", self.pid, key, pid, seconds
+        )
+        self.node.terminate(pid)
 
     def is_due(self, member: Member) -> bool:
         """Whether ``member`` may start now."""

@@ -238,13 +238,18 @@ def test_a_child_that_dies_in_its_cleanup_has_stopped(probe: Probe, child: Any) 
     assert downs(probe, 1) == ["a"]
 
 
-def test_a_child_that_ignores_shutdown_is_killed(probe: Probe, child: Any) -> None:
+def test_a_child_that_ignores_shutdown_is_killed_and_named(
+    probe: Probe, child: Any, caplog: pytest.LogCaptureFixture
+) -> None:
     plan = Supervisor([child("a"), Child("deaf", wait_for_ever, shutdown="1ms")])
 
     with supervising(probe, plan):
         ups(probe, 1)
 
     assert downs(probe, 1) == ["a"]
+    (told,) = [each for each in caplog.records if each.levelname == "WARNING"]
+    assert "deaf" in told.message
+    assert "was asked to end and is killed after 0.001 s" in told.message
 
 
 def test_shutdown_0_kills_at_once_and_none_waits_for_ever(probe: Probe, child: Any) -> None:

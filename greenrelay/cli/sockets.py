@@ -13,7 +13,20 @@ from greenrelay.admin.client import Answer
 from greenrelay.cli.remote import Programs, age, asks_all_programs, show
 from greenrelay.dashboard.sockets import ORDERS, STATES
 
-HEAD = ("PID", "USER", "PATH", "ADDRESS", "TARGET", "STATE", "QUEUE", "IN", "OUT", "RTT", "AGE")
+HEAD = (
+    "PID",
+    "USER",
+    "PATH",
+    "ADDRESS",
+    "TARGET",
+    "STATE",
+    "QUEUE",
+    "IN",
+    "OUT",
+    "LAST",
+    "RTT",
+    "AGE",
+)
 
 
 @click.command()
@@ -38,6 +51,7 @@ def sockets(programs: Programs, as_json: bool, **wanted: Any) -> None:
 
 def _row(each: Answer) -> tuple[str, ...]:
     rtt = each["rtt"]
+    lasts = [last for last in (each["last_in"], each["last_out"]) if last is not None]
     return (
         each["pid"],
         each["user"] or "-",
@@ -48,6 +62,7 @@ def _row(each: Answer) -> tuple[str, ...]:
         str(each["queue"]),
         str(each["messages_in"]),
         str(each["messages_out"]),
+        age(min(lasts)) if lasts else "-",
         "-" if rtt is None else f"{rtt:.1f}ms",
         age(each["age"]),
     )

@@ -17,7 +17,7 @@ from greenrelay.transport.connection import Connection
 from greenrelay.transport.recent import Closed, user_of
 
 STATES = ("opening", "open", "closing", "over")
-ORDERS = ("oldest", "newest", "queue", "in", "out", "rtt")
+ORDERS = ("oldest", "newest", "queue", "in", "out", "rtt", "last")
 Row = dict[str, Any]
 
 
@@ -83,6 +83,7 @@ _KEYS: dict[str, Callable[[Relayed], float]] = {
     "in": lambda each: -_messages_in(each),
     "out": lambda each: -each.messages_out,
     "rtt": lambda each: -(rtt_of(each) or 0.0),
+    "last": lambda each: -_last_at(each),
 }
 
 
@@ -114,9 +115,24 @@ def _messages_in(relayed: Relayed) -> int:
     return relayed.session.message_count if isinstance(relayed, Connection) else 0
 
 
+def _last_in(relayed: Relayed) -> float | None:
+    if isinstance(relayed, Connection) and relayed.session.message_count:
+        return relayed.last_in
+    return None
+
+
+def _last_out(relayed: Relayed) -> float | None:
+    return relayed.last_out if relayed.messages_out else None
+
+
+def _last_at(relayed: Relayed) -> float:
+    return max(_last_in(relayed) or relayed.opened_at, _last_out(relayed) or relayed.opened_at)
+
+
 def row(relayed: Relayed) -> Row:
-    """Return what a list shows of one."""
+    """Return what a list shows of one; ``last_in``, ``last_out`` are seconds ago, None if never."""
     session, rtt = relayed.session, rtt_of(relayed)
+    last_in, last_out, now = _last_in(relayed), _last_out(relayed), relayed.node.timers.now()
     target = session.target_pid
     names = () if target is None else relayed.node.names.names(Pid.parse(target))
     return {
@@ -128,11 +144,13 @@ def row(relayed: Relayed) -> Row:
         "target": target,
         "target_name": names[0] if names else "",
         "state": state_of(relayed),
-        "age": relayed.node.timers.now() - relayed.opened_at,
+        "age": now - relayed.opened_at,
         "rtt": None if rtt is None else rtt * 1000,
         "queue": relayed.depth(),
         "messages_in": _messages_in(relayed),
         "messages_out": relayed.messages_out,
+        "last_in": None if last_in is None else now - last_in,
+        "last_out": None if last_out is None else now - last_out,
     }
 
 

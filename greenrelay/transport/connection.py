@@ -189,6 +189,7 @@ class Connection(Life):
             session.message_count -= 1
             return False
         self.sent += 1
+        self.last_in = node.timers.now()
         if self.tap is not None:
             self.tap.came(session.message_topic, data)
         return True
@@ -255,6 +256,7 @@ class Connection(Life):
                 return False
             self._taken += 1
             self.messages_out += 1
+            self.last_out = self.node.timers.now()
             # The field and not the property, which is a call for each message.
             if message._context is not NO_CONTEXT:
                 was_written(self, message)

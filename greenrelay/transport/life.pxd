@@ -16,6 +16,8 @@ cdef class Life(Process):
     cdef public object backlog
     cdef public double drain_period
     cdef public object figures
+    cdef public double last_in
+    cdef public double last_out
     cdef public object limits
     cdef public Py_ssize_t messages_out
     cdef public object on_over

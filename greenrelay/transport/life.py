@@ -60,6 +60,8 @@ class Life(Process):
         "backlog",
         "drain_period",
         "figures",
+        "last_in",
+        "last_out",
         "limits",
         "messages_out",
         "on_over",
@@ -87,6 +89,8 @@ class Life(Process):
         self._close_reason = ""
         self._failure: str | None = None
         self.opened_at = node.timers.now()
+        # When the last message came and the last one went; of use where one did.
+        self.last_in = self.last_out = self.opened_at
         # What the request was called by its X-Request-ID, "" where it had none.
         self.request_id = ""
         # Only while the target does not keep up.

@@ -66,6 +66,7 @@ class Stream(Process):
         "drain_period",
         "figures",
         "is_dropping",
+        "last_out",
         "limits",
         "messages_out",
         "on_over",
@@ -96,6 +97,8 @@ class Stream(Process):
         # What is counted for all streams of its route; None where nobody counts.
         self.figures: Figures | None = None
         self.opened_at = node.timers.now()
+        # When the last event went; of use where one did.
+        self.last_out = self.opened_at
         # What the request was called by its X-Request-ID, "" where it had none.
         self.request_id = ""
         self.clock = StreamClock(self)
@@ -212,6 +215,7 @@ class Stream(Process):
             if policy.drops and self.figures is not None:
                 self.figures.drops[policy.kind] += sent - self.messages_out
         self.messages_out += 1
+        self.last_out = self.node.timers.now()
         self.clock.was_active()
         return True
 

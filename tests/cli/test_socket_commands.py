@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 
@@ -23,11 +24,36 @@ def test_sockets_are_listed_with_filters(client: WebSocketClient) -> None:
 
     head, line, *_ = done.out.splitlines()
     assert head.split() == (
-        ["PID", "USER", "PATH", "ADDRESS", "TARGET", "STATE", "QUEUE", "IN", "OUT", "RTT", "AGE"]
+        [
+            "PID",
+            "USER",
+            "PATH",
+            "ADDRESS",
+            "TARGET",
+            "STATE",
+            "QUEUE",
+            "IN",
+            "OUT",
+            "LAST",
+            "RTT",
+            "AGE",
+        ]
     )
     assert "room:tea" in line
     assert [each["user"] for each in found] == ["<i>ada</i>"]
     assert none.out.endswith("0 sockets\n")
+
+
+def test_sockets_say_when_their_last_message_was(client: WebSocketClient) -> None:
+    before = greenrelay("sockets", "--user", "ada").out.splitlines()[1]
+    client.send("hello")
+    assert client.recv() == "hello"
+
+    after = greenrelay("sockets", "--user", "ada", "--order", "last").out.splitlines()[1]
+
+    # IN, OUT, LAST
+    assert before.split()[-5:-2] == ["0", "0", "-"]
+    assert re.fullmatch(r"1 1 \d+s", " ".join(after.split()[-5:-2]))
 
 
 def test_a_filter_that_is_none_is_refused(client: WebSocketClient) -> None:

@@ -137,10 +137,34 @@ def test_sockets_are_filtered_and_come_in_windows() -> None:
         assert [row["pid"] for row in newest["rows"]] == [
             row["pid"] for row in oldest["rows"][::-1]
         ]
-        for order in ("queue", "in", "out", "rtt"):
+        for order in ("queue", "in", "out", "rtt", "last"):
             assert page.ask("sockets", order=order)["total"] == 13
         for each in opened:
             each.drop()
+
+
+def test_when_the_last_message_was_is_known_without_a_look_before() -> None:
+    with dashboard() as (address, app), connected(address, "/chat") as one:
+        with connected(address, "/chat"):
+            page = Page(address)
+            first, other = (row["pid"] for row in page.ask("sockets", path="/chat")["rows"])
+            rows = page.ask("sockets", path="/chat")["rows"]
+            assert [(row["last_in"], row["last_out"]) for row in rows] == [(None, None)] * 2
+
+            one.send("a message of the client")
+            connection: Any = state_of(app).node.processes[first]
+            wait_for(lambda: connection.session.message_count == 1)
+            state_of(app).node.send(other, "ws.send", "a message to the other")
+            newest, *_ = page.ask("sockets", path="/chat", order="last")["rows"]
+            shown = page.ask("socket", pid=first)["socket"]
+            again = page.ask("socket", pid=first)["socket"]
+
+        # Of this very moment, and later by the time that has passed.
+        assert newest["pid"] == other
+        assert newest["last_in"] is None
+        assert 0 <= newest["last_out"] < newest["age"]
+        assert shown["last_out"] is None
+        assert 0 < shown["last_in"] < again["last_in"] < again["age"]
 
 
 def test_metadata_is_shown_without_its_secrets() -> None:

@@ -97,12 +97,14 @@ def test_what_this_user_says(open_page: Open, client: WebSocketClient) -> None:
     hand.press(".rows .whole")
     tab.wait_for("main", "Live traffic")
     tab.wait_for("main", "ws.message")
+    tab.wait_for("main", "0, 0 B, the last never")
 
     client.send("hello <b>there</b>")
 
     assert client.recv() == "hello <b>there</b>"
     tab.wait_for(".traffic .in .said", "hello <b>there</b>")
     tab.wait_for(".traffic .out .said", "hello <b>there</b>")
+    tab.wait_for("main", "ago")
     assert tab.texts(".traffic .said b") == []
     assert hand.presses == 2
 

@@ -30,6 +30,9 @@ export function duration(seconds) {
   return `${Math.floor(whole / 86400)}d${two(Math.floor((whole % 86400) / 3600))}h`;
 }
 
+// What happened so many seconds ago.
+export const ago = (seconds) => (seconds === null ? "never" : `${duration(seconds)} ago`);
+
 export function milliseconds(number) {
   if (number === null || number === undefined) return "–";
   return number < 10 ? `${number.toFixed(1)} ms` : `${Math.round(number)} ms`;

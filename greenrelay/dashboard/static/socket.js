@@ -3,7 +3,7 @@
 import { askFor } from "./dialog.js";
 import { asking, button, facts, linkTo, make, nodeOf, patch, pidLink, section, shortPid } from "./dom.js";
 import { askToClose, askToKill } from "./endings.js";
-import { bytes, codeText, count, dayAndTime, duration, milliseconds } from "./format.js";
+import { ago, bytes, codeText, count, dayAndTime, duration, milliseconds } from "./format.js";
 import { Traffic } from "./traffic.js";
 
 export function socketView(page, [pid]) {
@@ -62,8 +62,8 @@ function sheets(socket) {
       ["Topic", make("span", { class: "mono" }, socket.message_topic)],
       ["Open for", duration(socket.age)],
       ["Round trip", milliseconds(socket.rtt)],
-      ["Messages in", `${count(socket.messages_in)}, ${bytes(socket.bytes_in)}`],
-      ["Messages out", `${count(socket.messages_out)}, ${bytes(socket.bytes_out)}`],
+      ["Messages in", `${count(socket.messages_in)}, ${bytes(socket.bytes_in)}, the last ${ago(socket.last_in)}`],
+      ["Messages out", `${count(socket.messages_out)}, ${bytes(socket.bytes_out)}, the last ${ago(socket.last_out)}`],
       ["Queue", `${count(socket.queue)} of ${count(socket.queue_limit)}, ${bytes(socket.queue_bytes)} of ${bytes(socket.queue_bytes_limit)}`],
       ["When full", socket.slow_policy.replaceAll("_", " ")],
       ["Groups", socket.groups.join(", ")],

@@ -15,7 +15,7 @@ const FIELDS = [
   { name: "queue", label: "Queue from", type: "number" },
   { name: "order", label: "Order", choices: [
     ["oldest", "oldest first"], ["newest", "newest first"], ["queue", "longest queue"],
-    ["in", "most messages in"], ["out", "most messages out"], ["rtt", "slowest round trip"]] },
+    ["in", "most messages in"], ["out", "most messages out"], ["rtt", "slowest round trip"], ["last", "latest message"]] },
 ];
 
 const COLUMNS = [
@@ -28,9 +28,16 @@ const COLUMNS = [
   { label: "Queue", class: "c-number", text: (row) => count(row.queue) },
   { label: "In", class: "c-number c-in", text: (row) => count(row.messages_in) },
   { label: "Out", class: "c-number c-out", text: (row) => count(row.messages_out) },
+  { label: "Last", class: "c-number c-last", text: (row) => lastOf(row) },
   { label: "RTT", class: "c-number c-rtt", text: (row) => milliseconds(row.rtt) },
   { label: "Age", class: "c-number c-age", text: (row) => duration(row.age) },
 ];
+
+// How long ago the last message was, in any direction.
+function lastOf({ last_in: came, last_out: went }) {
+  if (came === null && went === null) return "–";
+  return duration(Math.min(came ?? went, went ?? came));
+}
 
 export function socketsView(page, _, query) {
   const wanted = Object.fromEntries(FIELDS.map(({ name }) => [name, query.get(name) ?? ""]));

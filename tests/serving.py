@@ -76,7 +76,7 @@ def stop_at_once(state: AppState) -> None:
     state.node.shutdown(0.5)
 
 
-def dial(address: str, timeout: float = 5.0, tls: SSLContext | None = None) -> Any:
+def dial(address: str, timeout: float = 30.0, tls: SSLContext | None = None) -> Any:
     """Connect to ``host:port``, with TLS if ``tls`` says how; each wait is bounded."""
     host, _, port = address.rpartition(":")
     sock = socket.create_connection((host, int(port)), timeout=timeout)
@@ -113,7 +113,7 @@ class WebSocketClient:
         origin: str | None = None,
         subprotocols: Sequence[str] = (),
         headers: Mapping[str, str] | None = None,
-        timeout: float = 5.0,
+        timeout: float = 30.0,
         tls: SSLContext | None = None,
     ) -> None:
         self.timeout = timeout
@@ -254,7 +254,7 @@ def http(
     host, _, port = address.rpartition(":")
     fields = {"Host": address, "Connection": "close", **(headers or {})}
     head = f"{method} {path} {version}\r\n" + "".join(f"{k}: {v}\r\n" for k, v in fields.items())
-    with gevent.Timeout(5), socket.create_connection((host, int(port))) as sock:
+    with gevent.Timeout(30), socket.create_connection((host, int(port))) as sock:
         sock.sendall(head.encode() + b"\r\n")
         answer = b""
         while not _is_whole(answer, method) and (data := sock.recv(65536)):

@@ -103,7 +103,7 @@ class EventClient:
         path: str,
         *,
         headers: Mapping[str, str] | None = None,
-        timeout: float = 5.0,
+        timeout: float = 30.0,
         tls: Any = None,
     ) -> None:
         self.timeout = timeout

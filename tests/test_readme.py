@@ -59,9 +59,9 @@ def test_the_ten_lines_are_a_working_echo(
         connect(f"ws://{server.address()}/ws", origin=None) as client,
     ):
         client.send("hello")
-        assert client.recv(timeout=5) == "hello"
+        assert client.recv(timeout=30) == "hello"
         client.send(b"\x01\x02")
-        assert client.recv(timeout=5) == b"\x01\x02"
+        assert client.recv(timeout=30) == b"\x01\x02"
 
 
 def test_the_yaml_example_is_a_room_for_two(
@@ -71,8 +71,8 @@ def test_the_yaml_example_is_a_room_for_two(
         url = f"ws://{server.address()}/ws/rooms/tea"
         with connect(url + "?user_id=1") as one, connect(url + "?user_id=2") as other:
             one.send("milk?")
-            assert other.recv(timeout=5) == "milk?"
-            assert one.recv(timeout=5) == "milk?"
+            assert other.recv(timeout=30) == "milk?"
+            assert one.recv(timeout=30) == "milk?"
         with connect(url, origin=Origin("https://app.example.com")):
             pass
         with (
@@ -90,7 +90,7 @@ def test_the_same_file_serves_in_an_existing_application(folder: Path) -> None:
         connect(f"ws://{server.address()}/ws/rooms/tea") as client,
     ):
         client.send("alone")
-        assert client.recv(timeout=5) == "alone"
+        assert client.recv(timeout=30) == "alone"
 
 
 def test_the_blueprint_by_hand_counts_down_for_a_user_only(folder: Path) -> None:
@@ -101,9 +101,9 @@ def test_the_blueprint_by_hand_counts_down_for_a_user_only(folder: Path) -> None
         with pytest.raises(InvalidStatus, match="401"), connect(url):
             pass
         with connect(url, additional_headers={"Cookie": f"session={_session()}"}) as client:
-            left = [json.loads(client.recv(timeout=5))["left"] for _ in range(3)]
+            left = [json.loads(client.recv(timeout=30))["left"] for _ in range(3)]
             with pytest.raises(ConnectionClosed) as closed:
-                client.recv(timeout=5)
+                client.recv(timeout=30)
 
     assert left == [3, 2, 1]
     assert closed.value.rcvd is not None
@@ -120,7 +120,7 @@ def test_the_production_line_serves_the_yaml_file(
         connect(f"ws://{server.address()}/ws/rooms/tea") as client,
     ):
         client.send("four workers")
-        assert client.recv(timeout=5) == "four workers"
+        assert client.recv(timeout=30) == "four workers"
 
 
 def test_the_processes_example_runs(folder: Path) -> None:

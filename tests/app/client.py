@@ -34,5 +34,5 @@ def next_frame(kind: str) -> Any:
 
 def payload_of(topic: str) -> Any:
     """Returns the payload of the next message of a topic."""
-    message: Any = receive(topic, timeout=2)
+    message: Any = receive(topic, timeout=30)
     return message.payload

@@ -67,7 +67,7 @@ def test_browsers_follow_an_upstream_that_comes_late_and_restarts(upstream_addre
 
 def test_the_page_of_the_bridge_is_served() -> None:
     with started("bridge.yaml", GREENRELAY_ADDR="127.0.0.1:0") as address:
-        with urlopen(f"http://{address}/", timeout=10) as answer:
+        with urlopen(f"http://{address}/", timeout=30) as answer:
             assert b"/assets/bridge.js" in answer.read()
-        with urlopen(f"http://{address}/assets/bridge.js", timeout=10) as answer:
+        with urlopen(f"http://{address}/assets/bridge.js", timeout=30) as answer:
             assert answer.status == 200

@@ -23,9 +23,9 @@ def open_room(name: str) -> str:
 
 
 def await_exit(room: str) -> Exit:
-    event = receive(timeout=2)
+    event = receive(timeout=30)
     while not isinstance(event, Exit):
-        event = receive(timeout=2)
+        event = receive(timeout=30)
     assert event.pid == room
     return event
 

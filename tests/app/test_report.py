@@ -40,7 +40,7 @@ def join(target: str) -> None:
 def ending(of: str) -> Any:
     """Returns the result of a monitored process, passing over what else comes."""
     while True:
-        match receive(timeout=5):
+        match receive(timeout=30):
             case Exit(pid=ended, result=result) if ended == of:
                 return result
 
@@ -80,7 +80,7 @@ def test_a_report_ends_with_the_stream_it_is_linked_to(run: Run) -> None:
     def scenario() -> None:
         job = spawn_monitored(report.run, "Lost")
         stream = spawn(_play_stream, job)
-        receive("progress", timeout=5)
+        receive("progress", timeout=30)
 
         terminate(stream)
 
@@ -105,7 +105,7 @@ def test_a_report_nobody_wants_any_more_ends_well(run: Run, word: str) -> None:
     def scenario() -> None:
         job = spawn_monitored(report.run, "Enough")
         join(job)
-        receive("progress", timeout=5)
+        receive("progress", timeout=30)
 
         if word == "leave":
             send(job, "sse.leave", {"client_pid": pid(), "reason": "drain"})
@@ -187,7 +187,7 @@ def test_a_page_that_has_left_is_told_nothing(run: Run) -> None:
 
 
 def get(demo: Demo, path: str) -> tuple[int, bytes]:
-    connection = HTTPConnection(urlsplit(demo.url).netloc, timeout=10)
+    connection = HTTPConnection(urlsplit(demo.url).netloc, timeout=30)
     try:
         connection.request("GET", path)
         response = connection.getresponse()

@@ -148,7 +148,7 @@ def test_a_crash_is_a_crash(run: Run) -> None:
 
         say(tea, {"type": "crash"})
 
-        match receive(timeout=2):
+        match receive(timeout=30):
             case Exit(result=result):
                 assert result.error is not None
                 assert result.error.type == "CrashedOnPurpose"
@@ -164,7 +164,7 @@ def test_an_empty_room_ends_after_a_while(run: Run, monkeypatch: pytest.MonkeyPa
     def scenario() -> None:
         monitor(spawn(room.run, "tea"))
 
-        event = receive(timeout=2)
+        event = receive(timeout=30)
 
         assert isinstance(event, Exit)
         assert event.result.error is None

@@ -22,7 +22,7 @@ def test_a_vault_lets_nobody_stay_who_is_not_known(run: Run) -> None:
         opened = spawn_monitored(vault.run)
         send(opened, "ws.join", {"client_pid": pid()})
 
-        event: Any = receive(timeout=5)
+        event: Any = receive(timeout=30)
 
         assert (event.pid, event.result.is_normal) == (opened, True)
 
@@ -30,7 +30,7 @@ def test_a_vault_lets_nobody_stay_who_is_not_known(run: Run) -> None:
 
 
 def request(demo: Demo, method: str, path: str, body: object = None) -> tuple[int, Any]:
-    connection = HTTPConnection(urlsplit(demo.url).netloc, timeout=10)
+    connection = HTTPConnection(urlsplit(demo.url).netloc, timeout=30)
     try:
         headers = {"Content-Type": "application/json"}
         connection.request(method, path, None if body is None else json.dumps(body), headers)

@@ -24,7 +24,7 @@ UPGRADE = {
 
 
 def get(demo: Demo, path: str, headers: dict[str, str]) -> tuple[HTTPResponse, bytes]:
-    connection = HTTPConnection(urlsplit(demo.url).netloc, timeout=10)
+    connection = HTTPConnection(urlsplit(demo.url).netloc, timeout=30)
     try:
         connection.request("GET", path, headers=headers)
         response = connection.getresponse()

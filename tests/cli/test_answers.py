@@ -68,7 +68,7 @@ def answering(folder: Path, *answers: bytes) -> Iterator[None]:
             yield
         finally:
             listener.shutdown(socket.SHUT_RDWR)
-            serving.join(10)
+            serving.join(30)
 
 
 def _answer(listener: socket.socket, answer: bytes) -> None:

@@ -78,7 +78,7 @@ def test_of_two_who_ask_for_a_reload_one_waits_for_the_other(write: Write) -> No
             settle(state_of(app).node)
 
             assert http(address, "/a")[2] == "one"
-        changes = asking.get(timeout=5)
+        changes = asking.get(timeout=30)
 
         assert len(changes.lines) == 1
         assert http(address, "/a")[2] == "other"

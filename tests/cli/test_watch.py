@@ -25,7 +25,7 @@ def changed(tmp_path: Path) -> Callable[[Callable[[], object]], str]:
     def report(do: Callable[[], object]) -> str:
         watching = Watch([tmp_path])
         do()
-        with gevent.Timeout(5):
+        with gevent.Timeout(30):
             return os.path.relpath(watching.wait(), tmp_path)
 
     return report

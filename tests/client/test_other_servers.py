@@ -83,7 +83,7 @@ def test_messages_go_there_and_back(url: str, compression: Any) -> None:
     with connect(url, subprotocols=["soap", "chat"], compression=compression) as client:
         for message in messages:
             client.send(message)
-            assert client.receive(timeout=10).data == message
+            assert client.receive(timeout=30).data == message
         assert client.subprotocol == "chat"
         assert client.ping() > 0
 
@@ -95,7 +95,7 @@ def test_a_hundred_messages_in_flight_keep_their_order(url: str) -> None:
         for number in range(100):
             client.send(f"{number} " * 200)
 
-        got = [client.receive(timeout=10).data for _ in range(100)]
+        got = [client.receive(timeout=30).data for _ in range(100)]
 
     assert got == [f"{number} " * 200 for number in range(100)]
 

@@ -66,7 +66,7 @@ class Child:
         """Send it a signal."""
         self._process.send_signal(number)
 
-    def wait_for(self, line: str, timeout: float = 10.0) -> None:
+    def wait_for(self, line: str, timeout: float = 30.0) -> None:
         """Wait until it has printed a line."""
         wait_for(lambda: line in self.output, timeout)
 

@@ -41,7 +41,7 @@ class Recorder:
         """Return the frames alone."""
         return [frame for _, frame, _ in self.frames]
 
-    def wait_told(self, *told: object, timeout: float = 5.0) -> None:
+    def wait_told(self, *told: object, timeout: float = 30.0) -> None:
         """Wait until that has been told."""
         wait_for(lambda: told in self.told, timeout)
 

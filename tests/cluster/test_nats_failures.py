@@ -200,7 +200,7 @@ def test_a_server_that_stands_still_lets_nothing_grow(broken: Restarted, join_br
     a.sink.wait_told("engine", False)
     a.sink.wait_told("down", "b", "i1", "unreachable")
     os.kill(broken.server.pid, signal.SIGCONT)
-    a.sink.wait_told("engine", True, timeout=10)
+    a.sink.wait_told("engine", True, timeout=30)
     assert a.engine.claim("n", "pa") == "pa"
 
 

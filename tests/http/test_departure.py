@@ -42,7 +42,7 @@ def node_of(app: Flask) -> Node:
 def ask(address: str, path: str, *, body: bytes = b"", version: str = "1.1") -> Any:
     """Send a request and return the socket."""
     host, _, port = address.rpartition(":")
-    sock = socket.create_connection((host, int(port)), timeout=5)
+    sock = socket.create_connection((host, int(port)), timeout=30)
     length = f"Content-Length: {len(body)}\r\n" if body else ""
     head = f"{'POST' if body else 'GET'} {path} HTTP/{version}\r\nHost: {address}\r\n{length}\r\n"
     sock.sendall(head.encode() + body)
@@ -97,7 +97,7 @@ def add_look(app: Flask) -> Callable[[], None]:
     def look() -> None:
         looked.clear()
         ask(request.host, "/gone").close()
-        assert looked.wait(5)
+        assert looked.wait(30)
 
     return look
 
@@ -231,7 +231,7 @@ def test_a_departure_is_seen_over_tls(app: Flask, certificate: tuple[str, str]) 
     context.load_verify_locations(certificate[0])
     with serving(app, certificate=certificate) as address:
         host, _, port = address.rpartition(":")
-        plain = socket.create_connection((host, int(port)), timeout=5)
+        plain = socket.create_connection((host, int(port)), timeout=30)
         tls = context.wrap_socket(plain, server_hostname=host)
         tls.sendall(f"GET /long HTTP/1.1\r\nHost: {address}\r\n\r\n".encode())
         wait_for(lambda: trace.steps)

@@ -106,7 +106,7 @@ def test_it_is_listed_while_it_runs(app: Flask) -> None:
     @app.get("/a")
     def view() -> str:
         pids.append(process.pid())
-        go_on.wait(5)
+        go_on.wait(30)
         return "done"
 
     with serving(app) as address, Probe(node_of(app)) as probe:
@@ -126,7 +126,7 @@ def test_its_ending_is_told(app: Flask) -> None:
     @app.get("/<how>")
     def view(how: str) -> str:
         pids.append(process.pid())
-        go_on.wait(5)
+        go_on.wait(30)
         go_on.clear()
         if how == "crash":
             raise ValueError("out of order")
@@ -139,7 +139,7 @@ def test_its_ending_is_told(app: Flask) -> None:
             wait_for(lambda: pids)
             probe.do(process.monitor, pids.pop())
             go_on.set()
-            request.join(5)
+            request.join(30)
             results.append(assert_receive(probe, kind="EXIT").result)
 
     assert results[0].is_normal
@@ -245,7 +245,7 @@ def test_two_requests_on_one_connection_have_different_pids(app: Flask) -> None:
 
     with serving(app) as address, Probe(node_of(app)) as probe:
         host, _, port = address.rpartition(":")
-        with gevent.Timeout(5), socket.create_connection((host, int(port))) as sock:
+        with gevent.Timeout(30), socket.create_connection((host, int(port))) as sock:
             answers = []
             for _ in range(2):
                 sock.sendall(f"GET /a HTTP/1.1\r\nHost: {address}\r\n\r\n".encode())
@@ -269,7 +269,7 @@ def test_a_streamed_answer_is_part_of_the_request(app: Flask) -> None:
 
         def chunks() -> Iterator[str]:
             yield mine
-            go_on.wait(5)
+            go_on.wait(30)
             assert process.pid() == mine
             yield str(process.receive("more", timeout=1).payload)
 

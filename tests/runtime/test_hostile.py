@@ -42,7 +42,7 @@ def in_thread(function: Callable[[], Any]) -> Any:
 
     thread = NativeThread(run)
     thread.start()
-    assert done.wait(10)
+    assert done.wait(30)
     thread.join()
     if isinstance(found[0], BaseException):
         raise found[0]
@@ -240,7 +240,7 @@ class TestOtherWorlds:
                 gevent.signal_handler(signal.SIGUSR1, lambda: gr.terminate("child", "signal"))
                 settle(node)
                 os.kill(os.getpid(), signal.SIGUSR1)
-                print(gr.receive(timeout=10).result.reason)
+                print(gr.receive(timeout=30).result.reason)
 
             with gr.Node() as node:
                 node.run(main)

@@ -22,7 +22,7 @@ from greenrelay.testing import explore, settle, wait_for
 
 Scenario = Callable[[gr.Node], None]
 SEEDS = range(200)
-PATIENCE = 10.0
+PATIENCE = 30.0
 SCENARIOS: list[Scenario] = []
 
 

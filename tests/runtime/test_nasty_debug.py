@@ -18,7 +18,7 @@ def debug_node() -> Iterator[gr.Node]:
 TAKES: list[Callable[[], object]] = [
     lambda: gr.receive(),
     lambda: gr.receive("topic"),
-    lambda: gr.receive(timeout=5),
+    lambda: gr.receive(timeout=30),
     lambda: gr.inbox().receive(),
     lambda: gr.inbox().get_nowait(),
     lambda: next(iter(gr.inbox())),

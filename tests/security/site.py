@@ -55,7 +55,7 @@ def events() -> Any:
 
 def spawning() -> dict[str, object]:
     """Ask a process, and a process of that process, who they run for."""
-    return {"ids": gr.exec(parent, timeout=5)}
+    return {"ids": gr.exec(parent, timeout=30)}
 
 
 def parent() -> list[object]:

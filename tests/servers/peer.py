@@ -22,7 +22,7 @@ from websockets.http11 import Response
 from websockets.sync.client import ClientConnection, connect, unix_connect
 from websockets.uri import parse_uri
 
-TIMEOUT = 10.0
+TIMEOUT = 30.0
 
 sockets: dict[int, ClientConnection] = {}
 numbers = count(1)

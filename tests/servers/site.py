@@ -82,7 +82,7 @@ def slow() -> str:
         time.sleep(0.01)
     print("slow goes on", flush=True)
     child = spawn_linked_monitored(len, "four")
-    event = receive(timeout=5)
+    event = receive(timeout=30)
     assert isinstance(event, Exit)
     assert event.pid == child
     return "spawned"

@@ -93,7 +93,7 @@ def test_a_view_that_does_not_stream_answers_as_http(site: Site) -> None:
 
 
 def test_a_stream_can_follow_other_requests_on_a_connection(site: Site) -> None:
-    with socket.create_connection(site.host_and_port, 10) as sock:
+    with socket.create_connection(site.host_and_port, 30) as sock:
         sock.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
         answer = b""
         while not answer.endswith(b"GET 0"):
@@ -108,7 +108,7 @@ def test_a_stream_can_follow_other_requests_on_a_connection(site: Site) -> None:
 
 
 def test_http_1_0_can_listen(site: Site) -> None:
-    with socket.create_connection(site.host_and_port, 10) as sock:
+    with socket.create_connection(site.host_and_port, 30) as sock:
         sock.sendall(b"GET /events/numbers HTTP/1.0\r\n\r\n")
         answer = b""
         while data := sock.recv(65536):
@@ -127,7 +127,7 @@ def test_the_access_log_has_one_line_of_a_stream(site: Site) -> None:
 
 def test_clients_that_vanish_at_any_moment_leave_no_trace(site: Site) -> None:
     for number in range(60):
-        with socket.create_connection(site.host_and_port, 10) as sock:
+        with socket.create_connection(site.host_and_port, 30) as sock:
             if number % 2:
                 sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
             path = b"/events/numbers" if number % 3 else b"/events/work"

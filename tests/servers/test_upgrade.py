@@ -133,7 +133,7 @@ def test_the_access_log_has_requests_and_upgrades(client: Client, site: Site) ->
     ids=str,
 )
 def test_unusual_headers_do_not_disturb_an_upgrade(site: Site, headers: dict[str, str]) -> None:
-    with socket.create_connection(site.host_and_port, 10) as sock:
+    with socket.create_connection(site.host_and_port, 30) as sock:
         sock.sendall(upgrade_request("/ws/echo", headers))
 
         while b"HTTP/1.1 101 " not in (answer := sock.recv(65536)):
@@ -157,7 +157,7 @@ def test_unusual_headers_do_not_disturb_an_upgrade(site: Site, headers: dict[str
 def test_a_body_with_an_upgrade_hurts_nobody_else(
     site: Site, headers: dict[str, str], body: bytes
 ) -> None:
-    with socket.create_connection(site.host_and_port, 10) as sock:
+    with socket.create_connection(site.host_and_port, 30) as sock:
         sock.sendall(upgrade_request("/ws/echo", headers) + body)
         sock.recv(65536)
 
@@ -166,7 +166,7 @@ def test_a_body_with_an_upgrade_hurts_nobody_else(
 
 def test_requests_sent_together_after_a_refused_upgrade_are_answered(site: Site) -> None:
     plain = b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
-    with socket.create_connection(site.host_and_port, 10) as sock:
+    with socket.create_connection(site.host_and_port, 30) as sock:
         sock.sendall(upgrade_request("/ws/private") + plain)
         answer = b""
         while data := sock.recv(65536):
@@ -178,7 +178,7 @@ def test_requests_sent_together_after_a_refused_upgrade_are_answered(site: Site)
 
 
 def test_http_1_0_cannot_upgrade(site: Site) -> None:
-    with socket.create_connection(site.host_and_port, 10) as sock:
+    with socket.create_connection(site.host_and_port, 30) as sock:
         sock.sendall(upgrade_request("/ws/echo").replace(b"HTTP/1.1", b"HTTP/1.0"))
 
         assert b" 400 " in sock.recv(65536).split(b"\r\n")[0]
@@ -194,7 +194,7 @@ def test_clients_that_vanish_at_any_moment_leave_no_trace(site: Site) -> None:
         masked(b"\x88", b""),
     ]
     for _ in range(200):
-        with socket.create_connection(site.host_and_port, 10) as sock:
+        with socket.create_connection(site.host_and_port, 30) as sock:
             if chance.random() < 0.5:
                 # close() sends a reset.
                 sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))

@@ -130,7 +130,7 @@ def test_a_slow_owner_makes_the_client_stop_reading_and_nothing_is_dropped() -> 
         client = connect(url, queue=1)
         wait_for(lambda: client._conversation.is_full)
 
-        got: list[Any] = [client.receive(timeout=5).data for _ in range(count)]
+        got: list[Any] = [client.receive(timeout=30).data for _ in range(count)]
         client._conversation.abort("over")
 
     assert got == [str(number) for number in range(count)]

@@ -148,4 +148,4 @@ def test_a_forked_child_has_no_part_in_the_connection(near: gr.Node, far: Far, h
     assert here.do(gr.call, far.pid, "ask", "there") == "there"
     ref = here.do(gr.monitor, far.pid)
     far.kill()
-    assert assert_event(here, kind="EXIT", timeout=10).ref == ref
+    assert assert_event(here, kind="EXIT", timeout=30).ref == ref

@@ -43,7 +43,7 @@ def app() -> Iterator[Flask]:
 def raw(address: str, data: bytes) -> bytes:
     """Send bytes and return everything that comes back."""
     host, _, port = address.rpartition(":")
-    with gevent.Timeout(5), socket.create_connection((host, int(port))) as sock:
+    with gevent.Timeout(30), socket.create_connection((host, int(port))) as sock:
         sock.sendall(data)
         found = b""
         while part := sock.recv(65536):

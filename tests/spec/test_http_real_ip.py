@@ -161,7 +161,7 @@ def raw(address: str, *lines: str) -> str:
 
 def answer(sock: Any, *lines: str) -> str:
     head = ["GET /api/peer HTTP/1.1", "Host: test", "Connection: close", *lines, "", ""]
-    with gevent.Timeout(5):
+    with gevent.Timeout(30):
         sock.sendall("\r\n".join(head).encode())
         found = b""
         while data := sock.recv(65536):

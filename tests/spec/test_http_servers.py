@@ -63,7 +63,7 @@ def started(kind: str, folder: Path, *fields: str) -> Iterator[Running]:
 @contextmanager
 def asked(address: str, request: bytes) -> Iterator[socket.socket]:
     host, _, port = address.partition(":")
-    with socket.create_connection((host, int(port)), 10) as sock:
+    with socket.create_connection((host, int(port)), 30) as sock:
         sock.sendall(request)
         yield sock
 

@@ -750,7 +750,7 @@ class TestEnding:
         ready = Flag()
         child = node.spawn(wait, name="name")
         node.spawn(watch, child)
-        assert ready.wait(5)
+        assert ready.wait(30)
 
         node.terminate(child, "boom")
         wait_for(lambda: not node.processes)

@@ -152,7 +152,7 @@ def test_a_member_that_does_not_read_costs_the_others_nothing() -> None:
         assert not stalling.is_open
         broadcast(bench, "end")
 
-        assert [each.get(timeout=5) for each in reading] == [count + 1, count + 1]
+        assert [each.get(timeout=30) for each in reading] == [count + 1, count + 1]
         assert stalled.wait_closed() == (4008, "slow")
 
 
@@ -188,7 +188,7 @@ def compressing(bench: Bench) -> Iterator[Any]:
     host, _, port = bench.address.rpartition(":")
     fields = {**UPGRADE, "Host": bench.address, "Sec-WebSocket-Extensions": "permessage-deflate"}
     lines = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
-    with socket.create_connection((host, int(port)), timeout=5) as sock:
+    with socket.create_connection((host, int(port)), timeout=30) as sock:
         sock.sendall(f"GET /ws HTTP/1.1\r\n{lines}\r\n".encode())
         # Nothing follows it before the test sends something.
         head = b""

@@ -143,7 +143,7 @@ def test_a_server_that_drains_closes_with_1012() -> None:
         draining = gevent.spawn(state_of(bench.app).drain)
 
         assert client.wait_closed() == (1012, "drain")
-        draining.join(5)
+        draining.join(30)
         assert draining.successful()
         assert_ended(watched, 1012, "drain", clean=True)
 
@@ -174,7 +174,7 @@ def test_a_drain_closes_everybody() -> None:
         state_of(bench.app).drain()
 
         assert bench.connections() == []
-        gevent.joinall(readers, timeout=5)
+        gevent.joinall(readers, timeout=30)
         assert {reader.value for reader in readers} == {(1012, "drain")}
 
 

@@ -75,7 +75,7 @@ def test_another_origin_is_403_before_the_view_runs(patterns: list[str], origin:
 
 def raw_status(bench: Bench, request: str) -> int:
     host, _, port = bench.address.rpartition(":")
-    with gevent.Timeout(5), socket.create_connection((host, int(port))) as sock:
+    with gevent.Timeout(30), socket.create_connection((host, int(port))) as sock:
         sock.sendall(request.encode())
         answer: bytes = sock.recv(65536)
     return int(answer.split()[1])

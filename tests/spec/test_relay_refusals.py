@@ -207,11 +207,11 @@ def test_a_target_that_was_told_to_end_is_gone() -> None:
             begun.set()
             process.receive()
         finally:
-            go_on.wait(5)
+            go_on.wait(30)
 
     def view(bench: Bench) -> Any:
         pid = spawn(refuses_to_end)
-        begun.wait(5)
+        begun.wait(30)
         process.terminate(pid)
         return relay(pid)
 
@@ -249,7 +249,7 @@ def test_upgrades_that_are_on_their_way_count() -> None:
     go_on = Flag()
 
     def view(bench: Bench) -> Any:
-        go_on.wait(5)
+        go_on.wait(30)
         return relay(bench.target.pid)
 
     with relaying(view, max_connections=1) as bench:
@@ -267,7 +267,7 @@ def test_upgrades_that_are_on_their_way_count() -> None:
         client_pid = bench.joined()
         process_of_client = bench.connection(client_pid)
         process_of_client.close(1000, "")
-        first.join(5)
+        first.join(30)
         with bench.connect():
             bench.joined()
 
@@ -321,7 +321,7 @@ def test_the_target_of_a_client_that_left_is_cancelled() -> None:
 
     def view(bench: Bench) -> Any:
         spawned.append(spawn(target))
-        go_on.wait(5)
+        go_on.wait(30)
         return relay(spawned[0])
 
     with relaying(view) as bench:

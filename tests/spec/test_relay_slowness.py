@@ -119,7 +119,7 @@ def test_a_target_that_does_not_keep_up_slows_its_client_and_loses_nothing(overf
     count, size = 3000, 3000
 
     def target() -> None:
-        go_on.wait(10)
+        go_on.wait(30)
         for message in inbox():
             assert isinstance(message.payload, dict)
             got.append(message.payload.get("data", message.topic))
@@ -149,7 +149,7 @@ def test_a_target_that_does_not_keep_up_slows_its_client_and_loses_nothing(overf
             assert held <= len(sent) < count
             assert read_ahead(connection) < 2 * READ_AHEAD
             go_on.set()
-            flooding.join(10)
+            flooding.join(30)
             bench.wait_gone(pids[0])
 
             assert got[0] == "ws.join"
@@ -219,7 +219,7 @@ def test_what_was_read_ahead_comes_before_the_leave() -> None:
     go_on = Flag()
 
     def target() -> None:
-        go_on.wait(5)
+        go_on.wait(30)
         for message in inbox():
             assert isinstance(message.payload, dict)
             got.append(message.payload.get("data", message.topic))

@@ -179,7 +179,7 @@ def test_a_new_target_that_was_told_to_end_is_dead() -> None:
         try:
             process.receive()
         finally:
-            go_on.wait(5)
+            go_on.wait(30)
 
     with relaying() as bench, bench.connect():
         client_pid = bench.joined()
@@ -295,7 +295,7 @@ def test_a_transfer_with_a_full_old_inbox_loses_nothing(overflow: str) -> None:
     gates = {"old": Flag(), "new": gevent.event.Event()}
 
     def target(name: str) -> None:
-        gates[name].wait(5)
+        gates[name].wait(30)
         for message in inbox():
             assert isinstance(message.payload, dict)
             got[name].append((message.topic, message.payload.get("data")))
@@ -373,7 +373,7 @@ def test_10_000_messages_across_100_transfers_arrive_once_and_in_order(limit: in
         for number in range(1, transfers + 1):
             wait_for(partial(is_read, number * count // (transfers + 1)))
             process.send(client_pid, "ws.control", {"target_pid": pids[number % len(pids)]})
-            assert process.receive(timeout=5).topic == "ws.control.done"  # type: ignore[union-attr]
+            assert process.receive(timeout=30).topic == "ws.control.done"  # type: ignore[union-attr]
 
     with relaying(lambda b: relay(pids[0])) as bench:
         bench.node.add_host(Host("small", inbox_limit=limit))

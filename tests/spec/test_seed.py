@@ -60,7 +60,7 @@ class Site:
         return response
 
     def run(self, entry: Callable[..., Any], *args: object) -> Any:
-        return state_of(self.app).node.run(entry, *args, timeout=5)
+        return state_of(self.app).node.run(entry, *args, timeout=30)
 
     def connect(self, path: str = "/ws", **options: Any) -> WebSocketClient:
         return WebSocketClient(self.address, path, **options)
@@ -188,7 +188,7 @@ def test_monitorable(site: Site) -> None:
     def watch() -> Exit:
         process.monitor(websocket_pid)
         client.close(1001, "moving on")
-        event = receive(timeout=5)
+        event = receive(timeout=30)
         assert isinstance(event, Exit)
         return event
 
@@ -205,7 +205,7 @@ def test_linkable(site: Site) -> None:
         set_options(trap_links=True)
         link(websocket_pid)
         client.drop()
-        event = receive(timeout=5)
+        event = receive(timeout=30)
         assert isinstance(event, LinkDown)
         return event
 
@@ -219,7 +219,7 @@ def test_exit_events(site: Site) -> None:
     def watch() -> str:
         monitor(websocket_pid)
         client.close()
-        return events().receive(timeout=5).kind
+        return events().receive(timeout=30).kind
 
     assert site.run(watch) == "EXIT"
 
@@ -255,9 +255,9 @@ def test_a_control_message_transfers_the_connection(site: Site) -> None:
     def take_over() -> tuple[str, object]:
         control = {"target_pid": str(process.pid()), "message_topic": "ws.message"}
         process.send(websocket_pid, "ws.control", control)
-        joined = receive("ws.join", timeout=5)
+        joined = receive("ws.join", timeout=30)
         client.send("to the new one")
-        message = receive("ws.message", timeout=5)
+        message = receive("ws.message", timeout=30)
         assert isinstance(joined.payload, dict)
         assert isinstance(message.payload, dict)
         return joined.payload["reason"], message.payload["data"]

@@ -392,7 +392,7 @@ def test_a_client_that_has_left_by_then_leaves_nothing_running() -> None:
 
     def late(bench: Bench) -> Any:
         response = view(bench)
-        goes_on.wait(5)
+        goes_on.wait(30)
         return response
 
     with streaming(late) as bench:

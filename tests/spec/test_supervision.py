@@ -93,7 +93,7 @@ def test_failures_within_the_window_end_the_supervisor(probe: Probe) -> None:
 
     probe.do(gr.spawn_monitored, plan)
 
-    result = assert_receive(probe, kind="EXIT", timeout=5).result
+    result = assert_receive(probe, kind="EXIT", timeout=30).result
     assert (result.reason, result.is_normal) == ("too_many_restarts", False)
 
 

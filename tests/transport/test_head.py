@@ -53,7 +53,7 @@ def site(**options: Any) -> Iterator[str]:
 @contextmanager
 def connected(address: str) -> Iterator[Any]:
     host, _, port = address.rpartition(":")
-    with socket.create_connection((host, int(port)), timeout=5) as sock:
+    with socket.create_connection((host, int(port)), timeout=30) as sock:
         yield sock
 
 

@@ -48,7 +48,7 @@ class Ends:
     def read(self, count: int) -> bytes:
         """Read so many bytes at the other end."""
         found = b""
-        with gevent.Timeout(5):
+        with gevent.Timeout(30):
             while len(found) < count:
                 found += self.peer.recv(1_000_000)
         return found
@@ -211,7 +211,7 @@ def tls(certificate: tuple[str, str]) -> Iterator[Ends]:
     client.verify_mode = ssl.CERT_NONE
     shaking = gevent.spawn(client.wrap_socket, right)
     sock = server.wrap_socket(left, server_side=True)
-    both = Ends(sock, shaking.get(timeout=5))
+    both = Ends(sock, shaking.get(timeout=30))
     yield both
     both.socket.abort()
     both.peer.close()

@@ -73,7 +73,7 @@ class Wire:
         first, payload = self.frame()
         assert first == 0x80 | CLOSE
         self._sock.shutdown(socket.SHUT_WR)
-        with Timeout(5):
+        with Timeout(30):
             assert self._held == self._sock.recv(1) == b""
         return int.from_bytes(payload[:2]), payload[2:].decode()
 
@@ -82,7 +82,7 @@ class Wire:
         self._sock.close()
 
     def _take(self, size: int) -> bytes:
-        with Timeout(5):
+        with Timeout(30):
             while len(self._held) < size:
                 data = self._sock.recv(65536)
                 assert data, "the server closed before the end of a frame"

@@ -29,7 +29,7 @@ def ask(
     """Make one request whose path goes out as it is, and read to the end of the connection."""
     fields = {"Host": address, "Connection": "close", **(headers or {})}
     head = f"{method} {path} HTTP/1.1\r\n" + "".join(f"{k}: {v}\r\n" for k, v in fields.items())
-    with gevent.Timeout(5), dial(address) as sock:
+    with gevent.Timeout(30), dial(address) as sock:
         sock.sendall(head.encode() + b"\r\n")
         found = b""
         while part := received(sock):

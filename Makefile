@@ -24,7 +24,7 @@ COMPILED := $(wildcard greenrelay/core/*.py greenrelay/core/*.pxd) \
     $(wildcard greenrelay/transport/*.py greenrelay/transport/*.pxd) \
     $(wildcard greenrelay/cluster/*.py greenrelay/cluster/*.pxd)
 
-.PHONY: run run-cluster test test-pure test-all test-setup lint types format bench bench-http \
+.PHONY: run run-cluster test test-pure test-libuv test-all test-setup lint types format bench bench-http \
     bench-transport bench-cluster bench-relay autobahn autobahn-fast autobahn-client docs docs-serve clean
 
 run: $(VENV)/.run
@@ -43,6 +43,12 @@ PURE_TESTS ?= tests/core tests/runtime tests/testing tests/spec/test_process.py
 # The processes once more, by the source and not by what is compiled from it.
 test-pure: $(VENV)/.dev
 	$(BIN)/python -m pytest -p tests.pure $(PURE_TESTS)
+
+LIBUV_TESTS ?= tests/transport tests/spec/test_relay_keepalive.py
+
+# What reads and writes sockets, on gevent's other loop.
+test-libuv: $(VENV)/.dev $(VENV)/.compiled
+	GEVENT_LOOP=libuv $(BIN)/python -m pytest $(LIBUV_TESTS)
 
 # On every Python there is, those of pyenv among them, then with what else can differ: see
 # setup.cfg. A Python that is not there is named at the end, and fails nothing.

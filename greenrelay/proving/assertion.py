@@ -59,7 +59,7 @@ def assert_receive(
     payload: object = ANYTHING,
     sender: object = ANYTHING,
     kind: str | None = None,
-    timeout: float | str = 1,
+    timeout: float | str = 5,
 ) -> Any:
     """Return the next message that ``probe`` has got or gets within ``timeout``, and take it.
 
@@ -80,7 +80,7 @@ def assert_event(
     kind: object = ANYTHING,
     pid: object = ANYTHING,
     reason: object = ANYTHING,
-    timeout: float | str = 1,
+    timeout: float | str = 5,
 ) -> Any:
     """Return the next lifecycle event that ``probe`` has got or gets within ``timeout``.
 

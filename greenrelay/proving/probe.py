@@ -32,7 +32,7 @@ T = TypeVar("T")
 Item = Message | Event
 DO = "probe.do"
 STOP = "probe.stop"
-PATIENCE = 5.0
+PATIENCE = 30.0
 SHOWN_ITEMS = 20
 
 
@@ -72,7 +72,7 @@ class Probe:
     def do(self, function: Callable[..., T], *args: Any, **kwargs: Any) -> T:
         """Run ``function`` in the process and return its value or raise its error.
 
-        Raises AssertionError when it takes longer than 5 s or the process has ended.
+        Raises AssertionError when it takes longer than 30 s or the process has ended.
         """
         done = Flag()
         waiter = Waiter(done.set)

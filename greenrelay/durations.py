@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import re
+import sys
 
 from greenrelay.errors import InvalidDuration, InvalidSize
 
@@ -34,13 +35,23 @@ def parse_duration(value: object) -> float:
     Raises InvalidDuration for anything else, for a negative value and for NaN or infinity.
     """
     if isinstance(value, (int, float)) and not isinstance(value, bool):
-        if not math.isfinite(value):
-            raise InvalidDuration(value, "it must be finite")
-        if value < 0:
-            raise InvalidDuration(value, "it must not be negative")
-        return float(value)
-    if not isinstance(value, str):
+        try:
+            seconds = float(value)
+        except OverflowError:
+            # Whole numbers have no largest one.
+            seconds = math.inf if value > 0 else -math.inf
+    elif isinstance(value, str):
+        seconds = _read_duration(value)
+    else:
         raise InvalidDuration(value)
+    if not math.isfinite(seconds):
+        raise InvalidDuration(value, "it must be finite")
+    if seconds < 0:
+        raise InvalidDuration(value, "it must not be negative")
+    return seconds
+
+
+def _read_duration(value: str) -> float:
     text = value.strip()
     if _NUMBER.fullmatch(text):
         return float(text)
@@ -71,17 +82,24 @@ def format_duration(seconds: float) -> str:
 def parse_size(value: object) -> int:
     """Return bytes for a number of bytes or a text such as ``"64KiB"`` or ``"1 MB"``.
 
-    Raises InvalidSize for anything else, for a negative value and for a fraction of a byte.
+    Raises InvalidSize for anything else, for a negative value, for a fraction of a byte and for
+    more than any buffer can have.
     """
     if isinstance(value, int) and not isinstance(value, bool):
         if value < 0:
             raise InvalidSize(value, "it must not be negative")
-        return value
+        return _at_most_a_buffer(value, value)
     match = _SIZE.fullmatch(value.strip()) if isinstance(value, str) else None
     factor = _BYTES.get(match[2].lower()) if match else None
     if match is None or factor is None:
         raise InvalidSize(value)
     size = float(match[1]) * factor
-    if size != int(size):
+    if math.isfinite(size) and size != int(size):
         raise InvalidSize(value, "it is not a whole number of bytes")
+    return _at_most_a_buffer(size, value)
+
+
+def _at_most_a_buffer(size: float, value: object) -> int:
+    if size > sys.maxsize:
+        raise InvalidSize(value, f"it must be at most {sys.maxsize} bytes")
     return int(size)

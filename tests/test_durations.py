@@ -1,3 +1,5 @@
+import sys
+
 import pytest
 
 from greenrelay.durations import format_duration, parse_duration, parse_size
@@ -24,8 +26,10 @@ def test_a_negative_duration_is_refused(text: object) -> None:
         parse_duration(text)
 
 
-@pytest.mark.parametrize("seconds", [float("nan"), float("inf")])
-def test_an_endless_duration_is_refused(seconds: float) -> None:
+@pytest.mark.parametrize(
+    "seconds", [float("nan"), float("inf"), 10**400, "9" * 400, "9" * 400 + "s"]
+)
+def test_an_endless_duration_is_refused(seconds: object) -> None:
     with pytest.raises(InvalidDuration, match="finite"):
         parse_duration(seconds)
 
@@ -47,3 +51,15 @@ def test_a_size_is_bytes_or_text_with_units(text: object, size: int) -> None:
 def test_what_is_no_size_is_refused(text: object) -> None:
     with pytest.raises(InvalidSize):
         parse_size(text)
+
+
+@pytest.mark.parametrize(
+    "text", [sys.maxsize + 1, "9" * 400, "1" + "0" * 300 + "KiB", "8589934592GiB"]
+)
+def test_a_size_that_no_buffer_can_have_is_refused(text: object) -> None:
+    with pytest.raises(InvalidSize, match="it must be at most 9223372036854775807 bytes"):
+        parse_size(text)
+
+
+def test_the_largest_size_is_that_of_a_buffer() -> None:
+    assert parse_size(sys.maxsize) == sys.maxsize

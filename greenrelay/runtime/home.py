@@ -13,6 +13,7 @@ from gevent.monkey import get_original
 
 from greenrelay.errors import NodeStopped, NotInProcess
 from greenrelay.runtime.crash import Crashes
+from greenrelay.runtime.hub_log import protect_loggers
 from greenrelay.runtime.scheduler import Scheduler
 from greenrelay.runtime.timers import Timers
 from greenrelay.runtime.watchdog import Watchdog
@@ -25,6 +26,7 @@ class Home:
     """The thread, run queue and timers of one node."""
 
     def __init__(self, *, recycle_workers: bool | None = None) -> None:
+        protect_loggers()
         if recycle_workers is None:
             recycle_workers = os.environ.get("GREENRELAY_RECYCLE_WORKERS") != "0"
         self._recycle_workers = recycle_workers

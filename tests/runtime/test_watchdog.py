@@ -303,12 +303,11 @@ def test_it_works_in_a_patched_interpreter() -> None:
         from greenrelay.runtime.watchdog import Watchdog
         from greenrelay.testing import wait_for
 
-        texts = []
+        texts, sums = [], []
         handler = logging.Handler()
 
         def emit(record):
-            if "so far" in record.getMessage():
-                texts.append(record.getMessage())
+            (texts if "so far" in record.getMessage() else sums).append(record.getMessage())
 
         handler.emit = emit
         logging.getLogger("greenrelay.runtime").addHandler(handler)
@@ -325,12 +324,13 @@ def test_it_works_in_a_patched_interpreter() -> None:
             dog = Watchdog(node, 0.02)
             dog.start()
             for entry in (in_python, in_c):
-                # The hub gets to its loop, else both would be one time of being busy.
-                gevent.sleep(0.001)
                 texts.clear()
+                sums.clear()
                 node.run(entry)
                 wait_for(lambda: texts)
                 print(len(texts), entry.__name__ in texts[0].split("busy")[0])
+                # The dog has heard of the hub's return, else both would be one time of being busy.
+                wait_for(lambda: sums)
             dog.close()
     """
 

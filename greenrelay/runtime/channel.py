@@ -35,7 +35,7 @@ class Channel:
 
     def _take_now(self) -> Any:
         if self._process.state >= EXITING:
-            raise self._process.exit_now()
+            raise self._process.exit_again()
         item = self._take()
         if item is None:
             raise Timeout(f"{type(self).__name__}.get_nowait()", 0.0)
@@ -81,7 +81,7 @@ class Inbox(Channel):
             if message is not None:
                 return message
             process.wait(WAITING)
-        raise process.exit_now()
+        raise process.exit_again()
 
     def get_nowait(self) -> Message:
         """Return the next one without waiting; raises Timeout when there is none."""
@@ -95,7 +95,7 @@ class Inbox(Channel):
         process = self._process
         mailbox = self._mailbox
         if process.state >= EXITING:
-            raise process.exit_now()
+            raise process.exit_again()
         messages = mailbox.messages
         if messages and self._is_plain and not mailbox.cancels and mailbox.room_waiters is None:
             # The ordinary case of a process that has more to do than it can.
@@ -140,7 +140,7 @@ class Events(Channel):
             if event is not None:
                 return event
             process.wait(WAITING)
-        raise process.exit_now()
+        raise process.exit_again()
 
     def get_nowait(self) -> Event:
         """Return the next one without waiting; raises Timeout when there is none."""
@@ -226,7 +226,7 @@ class GroupEvents(Channel):
     def __next__(self) -> GroupEvent:
         process = self._process
         if process.state >= EXITING:
-            raise process.exit_now()
+            raise process.exit_again()
         while not self.is_closed:
             change = self._take()
             if change is not None:

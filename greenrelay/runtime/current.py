@@ -54,7 +54,7 @@ def current_process() -> FunctionProcess | None:
         scope: Scope | None = getattr(running, "greenrelay_scope", None)
         return scope.adopt() if scope is not None else None
     if process.state >= EXITING:
-        raise process.exit_now()
+        raise process.exit_again()
     return process
 
 

@@ -34,6 +34,7 @@ cdef class FunctionProcess(Process):
     cpdef bint overflow(self, Message message, Mailbox mailbox) except -1
     cpdef wait(self, int state)
     cpdef exit_now(self)
+    cpdef exit_again(self)
     cpdef bint wait_until(self, int state, double until) except -1
     @cython.locals(result=Result)
     cpdef run(self)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+import gevent
 from greenlet import getcurrent, greenlet
 
 from greenrelay.core.events import (
@@ -310,7 +311,7 @@ class FunctionProcess(Process):
 
     def _cannot_wait(self) -> BaseException:
         if self.state >= EXITING:
-            return self.exit_now()
+            return self.exit_again()
         return NotInProcess("receive", f"only {self.pid} itself may wait for what it is sent")
 
     def exit_now(self) -> ProcessExit:
@@ -321,6 +322,12 @@ class FunctionProcess(Process):
         """
         self.signal = NO_SIGNAL
         return ProcessExit(self.exit_reason)
+
+    def exit_again(self) -> ProcessExit:
+        """Return it for one that has gone on all the same, in a loop perhaps; others run first."""
+        if self.greenlet is getcurrent():
+            gevent.sleep(0)
+        return self.exit_now()
 
     def wait_until(self, state: int, until: float) -> bool:
         """Block until something happens or the time has come, then return False."""

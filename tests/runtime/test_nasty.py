@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
@@ -281,6 +283,42 @@ def test_12_who_swallows_its_ending_meets_it_at_every_call(node: gr.Node, probe:
     assert ends(probe, child).reason == "boom"
     assert raised == ["boom"] * (len(CALLS) + 5)
     assert_nothing(probe)
+
+
+@pytest.mark.parametrize("name", ["receive", "inbox", "iteration", "events", "send", "now"])
+def test_12_who_goes_on_in_a_loop_all_the_same_lets_others_run(
+    node: gr.Node, probe: Probe, name: str
+) -> None:
+    """nothing a process does stops the supervisor greenlet."""
+    is_over = Flag()
+
+    def main() -> None:
+        box, events = gr.inbox(), gr.events()
+        calls: dict[str, Callable[[], object]] = {
+            "receive": gr.receive,
+            "inbox": box.receive,
+            "iteration": box.__next__,
+            "events": events.receive,
+            "send": partial(gr.send, probe.pid, "topic"),
+            "now": box.get_nowait,
+        }
+        try:
+            wait_for_ever()
+        except BaseException:
+            for _ in range(1_000_000):
+                if is_over.is_set():
+                    return
+                with suppress(gr.ProcessExit):
+                    calls[name]()
+            raise AssertionError("nobody else has run") from None
+
+    child = probe.do(gr.spawn_monitored, main)
+    settle(node)
+    node.terminate(child, "boom")
+    gevent.spawn_later(0.01, is_over.set)
+
+    assert ends(probe, child).reason == "boom"
+    assert is_over.is_set()
 
 
 def test_12_a_channel_kept_over_ones_own_exit_brings_nobody_back(probe: Probe) -> None:

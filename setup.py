@@ -67,11 +67,10 @@ def extensions() -> list[Extension]:
             include_dirs=[str(Path(greenlet.__file__).parent.parent)],
             # What Cython writes warns of nothing that concerns anybody, and nobody debugs it.
             extra_compile_args=["-O2", "-g0", "-w"],
-            optional=True,
         )
         for name in COMPILED
     ]
-    return cythonize(
+    compiled: list[Extension] = cythonize(
         modules,
         build_dir="build/cython",
         compiler_directives={
@@ -83,6 +82,10 @@ def extensions() -> list[Extension]:
             "wraparound": False,
         },
     )
+    for each in compiled:
+        # Without a C compiler the Python stays. Cython makes extensions anew, and forgets this.
+        each.optional = True
+    return compiled
 
 
 setup(ext_modules=extensions())

@@ -5,6 +5,7 @@ import shlex
 import subprocess
 import sys
 from collections.abc import Callable
+from configparser import RawConfigParser
 from pathlib import Path
 
 import pytest
@@ -39,6 +40,13 @@ def command() -> Callable[[str], list[str]]:
         return shlex.split(README["shell", name].strip())
 
     return read
+
+
+def test_gunicorn_comes_with_what_its_gevent_worker_imports() -> None:
+    setup = RawConfigParser()
+    setup.read(ROOT / "setup.cfg")
+
+    assert "gunicorn[gevent]" in setup["options.extras_require"]["gunicorn"]
 
 
 def test_the_two_commands_exist() -> None:

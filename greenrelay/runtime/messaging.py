@@ -327,7 +327,7 @@ def receive(*topics: str, timeout: Duration | None = None) -> Message | Event:
     """Wait for the next of messages and events, in order of arrival.
 
     With topics, wait for the first message that has one of them; all else stays in order. Raises
-    Timeout; a ``timeout`` of 0 looks and does not wait.
+    Timeout, and TypeError for a topic that is no text; a ``timeout`` of 0 looks and does not wait.
     """
     if topics:
         return _next_of(topics, timeout)
@@ -357,6 +357,10 @@ def _next(process: FunctionProcess, timeout: Duration | None) -> Message | Event
 
 def _next_of(topics: tuple[str, ...], timeout: Duration | None) -> Message:
     process = current.require_process("receive")
+    for topic in topics:
+        if not isinstance(topic, str):
+            # A number is most likely meant to be how long to wait.
+            raise TypeError(f"receive: topic {topic!r} is no text; a timeout is timeout={topic!r}")
     mailbox = process.open_mailbox()
     looked_at = 0
 

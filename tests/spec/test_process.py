@@ -383,6 +383,15 @@ class TestMessages:
 
         assert node.run(main) == ["c", "d", "a", "EXIT", "b"]
 
+    def test_a_topic_that_is_no_text_is_refused(self, node: gr.Node) -> None:
+        """Who means a timeout would wait for ever."""
+
+        def main() -> None:
+            with pytest.raises(TypeError, match=r"topic 5 is no text; a timeout is timeout=5"):
+                gr.receive(5)  # type: ignore[call-overload]
+
+        node.run(main)
+
     def test_receive_times_out(self, node: gr.Node) -> None:
         """`Timeout`."""
 

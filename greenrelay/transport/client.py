@@ -13,14 +13,14 @@ from typing import Literal, Self, overload
 
 from greenrelay.core.pid import Pid
 from greenrelay.durations import parse_duration, parse_size
-from greenrelay.errors import ConnectionClosed, InvalidCloseCode
+from greenrelay.errors import ConnectionClosed
 from greenrelay.runtime.current import current_node, current_process
-from greenrelay.transport.client_bridge import RelayedClient, bridge, parse_reconnect
+from greenrelay.transport.client_bridge import RelayedClient, bridge, check_close, parse_reconnect
 from greenrelay.transport.client_conversation import ClientLimits, Conversation
 from greenrelay.transport.client_opening import Request, open_socket
 from greenrelay.transport.client_process import ClientProcess
 from greenrelay.websocket.client_address import parse_url
-from greenrelay.websocket.frames import BINARY, TEXT, is_sendable_code
+from greenrelay.websocket.frames import BINARY, TEXT
 
 Duration = float | str
 Headers = Mapping[str, str] | Sequence[tuple[str, str]]
@@ -109,10 +109,9 @@ class Client:
     def close(self, code: int = 1000, reason: str = "") -> None:
         """Close with a closing handshake and wait for it, a few seconds at most; idempotent.
 
-        Raises InvalidCloseCode. What has come before can still be received.
+        Raises InvalidCloseCode, TypeError. What has come before can still be received.
         """
-        if not is_sendable_code(code):
-            raise InvalidCloseCode(code)
+        check_close(code, reason)
         self._conversation.close(code, reason)
         self._conversation.wait_over()
 
@@ -132,7 +131,7 @@ def connect(
     url: str,
     headers: Headers | None = None,
     subprotocols: Sequence[str] = (),
-    open_timeout: Duration = "10s",
+    open_timeout: Duration | None = "10s",
     read_timeout: Duration | None = None,
     write_timeout: Duration | None = "10s",
     compression: Literal["deflate"] | None = None,
@@ -149,7 +148,7 @@ def connect(
     url: str,
     headers: Headers | None = None,
     subprotocols: Sequence[str] = (),
-    open_timeout: Duration = "10s",
+    open_timeout: Duration | None = "10s",
     read_timeout: Duration | None = None,
     write_timeout: Duration | None = "10s",
     compression: Literal["deflate"] | None = None,
@@ -168,7 +167,7 @@ def connect(
     url: str,
     headers: Headers | None = None,
     subprotocols: Sequence[str] = (),
-    open_timeout: Duration = "10s",
+    open_timeout: Duration | None = "10s",
     read_timeout: Duration | None = None,
     write_timeout: Duration | None = "10s",
     compression: Literal["deflate"] | None = None,
@@ -191,20 +190,18 @@ def connect(
     With ``relay_to``, a PID or a name, what comes goes there on the relay's topics, and
     ``reconnect`` (``{"initial_delay": "1s", "max_delay": "30s"}``) opens it again whenever the
     server has ended it. Raises InvalidURL, ConnectionRefused, HandshakeFailed, Timeout, ValueError
-    for a header or subprotocol that cannot be sent, and with ``relay_to`` UnknownName, ProcessDown.
+    for a header or subprotocol that cannot be sent, TypeError for an option of another kind, and
+    with ``relay_to`` UnknownName, ProcessDown.
     """
     if reconnect is not None and relay_to is None:
         raise TypeError("connect: reconnect is for a client with relay_to; without, connect again")
-    if compression not in (None, "deflate"):
-        raise ValueError(f"connect: compression is {compression!r}; it must be None or 'deflate'")
-    if not isinstance(queue, int) or queue < 1:
-        raise ValueError(f"connect: queue is {queue!r}; it must be a number of messages, 1 or more")
+    _check_options(compression, queue, ssl_context)
     request = Request(
         parse_url(url),
-        headers=tuple(headers.items() if isinstance(headers, Mapping) else headers or ()),
-        subprotocols=tuple(subprotocols),
+        headers=_pairs(headers),
+        subprotocols=_names(subprotocols),
         compression=compression is not None,
-        open_timeout=parse_duration(open_timeout),
+        open_timeout=_seconds(open_timeout),
         ssl_context=ssl_context,
     )
     limits = ClientLimits(
@@ -235,6 +232,33 @@ def _open(request: Request, limits: ClientLimits) -> Client:
         raise
     conversation.start(opened.buffered)
     return Client(conversation, None if process is None else process.pid, opened.agreed.subprotocol)
+
+
+def _check_options(compression: object, queue: object, ssl_context: object) -> None:
+    if compression not in (None, "deflate"):
+        raise ValueError(f"connect: compression is {compression!r}; it must be None or 'deflate'")
+    if not isinstance(queue, int) or queue < 1:
+        raise ValueError(f"connect: queue is {queue!r}; it must be a number of messages, 1 or more")
+    if ssl_context is not None and not hasattr(ssl_context, "wrap_socket"):
+        raise TypeError(f"connect: ssl_context is {ssl_context!r}; it must be an ssl.SSLContext")
+
+
+def _pairs(headers: Headers | None) -> tuple[tuple[str, str], ...]:
+    found = tuple(headers.items() if isinstance(headers, Mapping) else headers or ())
+    for pair in found:
+        if not isinstance(pair, tuple | list) or len(pair) != 2 or not isinstance(pair[0], str):
+            raise TypeError(
+                f"connect: headers has {pair!r}; it must be a mapping of names to values, or pairs"
+            )
+    return found
+
+
+def _names(subprotocols: Sequence[str]) -> tuple[str, ...]:
+    if isinstance(subprotocols, str):
+        raise TypeError(
+            f"connect: subprotocols is {subprotocols!r}; it must be a list, [{subprotocols!r}]"
+        )
+    return tuple(subprotocols)
 
 
 def _seconds(value: Duration | None) -> float:

@@ -56,9 +56,11 @@ class RelayedClient:
         return "" if self.is_open else str(self._connection.last.get("reason", ""))
 
     def close(self, code: int = 1000, reason: str = "") -> None:
-        """Begin to close it for good; what was sent before goes out first. InvalidCloseCode."""
-        if not is_sendable_code(code):
-            raise InvalidCloseCode(code)
+        """Begin to close it for good; what was sent before goes out first.
+
+        Raises InvalidCloseCode, TypeError.
+        """
+        check_close(code, reason)
         self._connection.close(code, reason)
 
     def __enter__(self) -> Self:
@@ -66,6 +68,14 @@ class RelayedClient:
 
     def __exit__(self, *exc: object) -> None:
         self.close()
+
+
+def check_close(code: int, reason: str) -> None:
+    """Raise InvalidCloseCode or TypeError for what no close frame can say."""
+    if not is_sendable_code(code):
+        raise InvalidCloseCode(code)
+    if not isinstance(reason, str):
+        raise TypeError(f"client.close: reason is {type(reason).__name__}; it must be str")
 
 
 def bridge(
@@ -97,12 +107,14 @@ def bridge(
 
 
 def parse_reconnect(options: Mapping[str, float | str]) -> RestartPolicy:
-    """Return the delays in ``{"initial_delay": "1s", "max_delay": "30s"}``; raises ValueError.
+    """Return the delays in ``{"initial_delay": "1s", "max_delay": "30s"}``.
 
     Half of each delay is chance, so that the clients of a server that restarts do not come back
-    together.
+    together. Raises ValueError, and TypeError for what is no mapping.
     """
     known = ("initial_delay", "max_delay")
+    if not isinstance(options, Mapping):
+        raise TypeError(f"reconnect is {options!r}; it must be a dict of {' and '.join(known)}")
     for name in options:
         if name not in known:
             raise ValueError(f"reconnect: {name!r} is not known; known: {', '.join(known)}")

@@ -28,6 +28,7 @@ from greenrelay.errors import ConnectionClosed, Timeout
 from greenrelay.transport.client_opening import Opened
 from greenrelay.transport.client_pings import Pings
 from greenrelay.transport.client_socket import MaskingSocket
+from greenrelay.transport.client_turn import Turn
 from greenrelay.transport.life import CLOSE_TIMEOUT, CLOSING, LOST, NO_CODE, OPEN, OVER
 from greenrelay.websocket.client_protocol import ClientProtocol
 from greenrelay.websocket.frames import BINARY, CLOSE, PING, PONG, TEXT, close_payload, encode
@@ -72,6 +73,7 @@ class Conversation:
         "_protocol",
         "_rest",
         "_stage",
+        "_turn",
         "code",
         "limits",
         "on_over",
@@ -99,6 +101,7 @@ class Conversation:
         self._has_come = Flag()
         self._is_over = Flag()
         self._pending_pong: bytes | None = None
+        self._turn = Turn()
         self._close_timer: Any = None
         self._pings = Pings(self)
 
@@ -134,13 +137,17 @@ class Conversation:
     def send(self, opcode: int, payload: bytes) -> None:
         """Write a message; waits until the kernel has it. Raises ConnectionClosed, Timeout.
 
-        A message that is not written in time ends the conversation: its rest could not follow.
+        A message that is not written in time, from its turn on, ends the conversation: its rest
+        could not follow.
         """
-        until = _until(self.limits.write_timeout)
-        self._wait_written(until)
-        # Compressed and written without a switch in between: each message refers to the last.
-        self.socket.write(self._encode(opcode, payload))
-        self._wait_written(until)
+        if self._stage != OPEN:
+            raise self.closed()
+        with self._turn:
+            until = _until(self.limits.write_timeout)
+            self._wait_written(until)
+            # Compressed and written without a switch in between: each message refers to the last.
+            self.socket.write(self._encode(opcode, payload))
+            self._wait_written(until)
 
     def receive(self, timeout: float | None) -> tuple[int, str | bytes]:
         """Return the next message; 0 is the read timeout. Raises ConnectionClosed, Timeout."""
@@ -167,9 +174,10 @@ class Conversation:
         """Begin the closing handshake, once; what comes from now on is thrown away."""
         if self._stage != OPEN:
             return
+        frame = encode(CLOSE, close_payload(code, reason))
         self._stage = CLOSING
         self.code, self.reason = code, reason
-        self.socket.write(encode(CLOSE, close_payload(code, reason)), is_last=True)
+        self.socket.write(frame, is_last=True)
         if self._stage != CLOSING:
             return
         self._close_timer = gevent.get_hub().loop.timer(CLOSE_TIMEOUT)

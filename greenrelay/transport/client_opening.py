@@ -34,6 +34,8 @@ from greenrelay.websocket.client_handshake import (
 MAX_BODY_SIZE = 64 * 1024
 BODY_SECONDS = 1.0
 _SWITCHING = 101
+# A server that sent them without a pause would let nobody else have the loop.
+_MAX_INFORMATIONAL = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +134,9 @@ def _secure(sock: Any, request: Request) -> Any:
             plain = get_original("socket", "socket")
             sock = plain(sock.family, sock.type, sock.proto, fileno=sock.detach())
             sock.setblocking(False)
-        tls = context.wrap_socket(sock, server_hostname=address.host, do_handshake_on_connect=False)
+        # A name may end with the dot of the root; in TLS and in certificates it never does.
+        name = address.host.rstrip(".")
+        tls = context.wrap_socket(sock, server_hostname=name, do_handshake_on_connect=False)
         when_ready(tls, tls.do_handshake)
     except (OSError, ValueError) as error:
         (tls or sock).close()
@@ -161,15 +165,30 @@ def _shake_hands(sock: Any, request: Request, key: str, head: bytes) -> Opened:
     # A server that refuses at once may have closed before it was asked: its answer counts.
     with contextlib.suppress(OSError):
         send_all(sock, head)
-    answer_head, rest = read_head(sock)
-    answer = read_answer(answer_head)
-    while 100 <= answer.status < 200 and answer.status != _SWITCHING:
-        answer_head, rest = read_head(sock, rest)
-        answer = read_answer(answer_head)
+    answer, rest = _read_answer(sock)
     if answer.status != _SWITCHING:
-        raise HandshakeFailed(answer.status, _read_body(sock, answer, rest))
+        raise HandshakeFailed(answer.status, _read_body(sock, answer, rest), _why_not(answer))
     agreed = check_answer(answer, key, request.subprotocols, compression=request.compression)
     return Opened(sock, agreed, rest, _peer_of(sock))
+
+
+def _why_not(answer: Answer) -> str:
+    place = answer.get("location")
+    if not place or not 300 <= answer.status < 400:
+        return "it must be 101"
+    return f"it must be 101, and a redirect to {place!r} is not followed"
+
+
+def _read_answer(sock: Any) -> tuple[Answer, bytes]:
+    """Return the answer that is not an informational one, and what came after its head."""
+    rest = b""
+    for _ in range(_MAX_INFORMATIONAL + 1):
+        head, rest = read_head(sock, rest)
+        answer = read_answer(head)
+        if answer.status == _SWITCHING or not 100 <= answer.status < 200:
+            return answer, rest
+    why = f"that is more than {_MAX_INFORMATIONAL} informational answers and no other"
+    raise HandshakeFailed(answer.status, b"", why)
 
 
 def _read_body(sock: Any, answer: Answer, data: bytes) -> bytes:

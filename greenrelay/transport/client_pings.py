@@ -1,7 +1,8 @@
 """The pings of a client: those its owner asks for, and those that find out whether it lives.
 
 Source: WebSocket client, ``ping_interval`` and ``ping_timeout``. A server that has sent anything
-since the last ping lives, whether or not it was a pong.
+since the last ping lives, whether or not it was a pong; so does one that still reads the large
+message which the ping waits behind.
 """
 
 from __future__ import annotations
@@ -24,13 +25,15 @@ if TYPE_CHECKING:
 class Pings:
     """The pings of one conversation; ``was_seen`` is whether anything came since the last one."""
 
-    __slots__ = ("_conversation", "_number", "_timer", "_waiting", "was_seen")
+    __slots__ = ("_behind_at", "_conversation", "_number", "_timer", "_waiting", "was_seen")
 
     def __init__(self, conversation: Conversation) -> None:
         self._conversation: Conversation | None = conversation
         self._number = 0
         self._waiting: dict[bytes, Flag] = {}
         self._timer: Any = None
+        # How many bytes the kernel had taken when the ping had to wait; None where it did not.
+        self._behind_at: int | None = None
         self.was_seen = True
 
     def start(self) -> None:
@@ -62,7 +65,7 @@ class Pings:
         payload = self._new_payload()
         answered = self._waiting[payload] = Flag()
         try:
-            conversation.socket.write(encode(PING, payload))
+            self._write(conversation, payload)
             answered.wait(seconds or None)
         finally:
             del self._waiting[payload]
@@ -71,6 +74,10 @@ class Pings:
         if not answered.is_set():
             raise Timeout("client.ping()", seconds)
         return monotonic() - sent_at
+
+    def _write(self, conversation: Conversation, payload: bytes) -> None:
+        # As the last: behind a message that is being written it has to wait, but not to be lost.
+        conversation.socket.write(encode(PING, payload), is_last=True)
 
     def _new_payload(self) -> bytes:
         self._number += 1
@@ -83,7 +90,9 @@ class Pings:
         limits = conversation.limits
         self.was_seen = False
         self._wake_in(limits.ping_timeout or limits.ping_interval, self._on_pong_due)
-        conversation.socket.write(encode(PING, self._new_payload()))
+        self._write(conversation, self._new_payload())
+        socket = conversation.socket
+        self._behind_at = socket.bytes_out if socket.queued else None
 
     def _on_pong_due(self) -> None:
         conversation = self._conversation
@@ -91,11 +100,16 @@ class Pings:
             return
         limits = conversation.limits
         # While the owner is slow the socket is not read: silence says nothing of the server.
-        if self.was_seen or conversation.is_full or not limits.ping_timeout:
+        is_excused = conversation.is_full or self._is_read_by(conversation)
+        if self.was_seen or is_excused or not limits.ping_timeout:
             pause = limits.ping_interval - limits.ping_timeout if limits.ping_timeout else 0.0
             self._wake_in(max(0.0, pause), self._ping_to_live)
         else:
             conversation.fall_silent()
+
+    def _is_read_by(self, conversation: Conversation) -> bool:
+        """Whether the server has read on in what the last ping had to wait behind."""
+        return self._behind_at is not None and conversation.socket.bytes_out > self._behind_at
 
     def _wake_in(self, seconds: float, function: Callable[[], object]) -> None:
         self._drop_timer()

@@ -32,7 +32,7 @@ from greenrelay.runtime.timers import Timer
 from greenrelay.transport.client_opening import Opened, Request, open_socket
 from greenrelay.transport.client_socket import MaskingSocket
 from greenrelay.transport.connection import Connection
-from greenrelay.transport.life import OPEN, OVER
+from greenrelay.transport.life import LOST, OPEN, OVER
 from greenrelay.transport.pulse import Pulse
 from greenrelay.transport.turns import Turns
 from greenrelay.websocket.client_protocol import ClientProtocol
@@ -187,6 +187,20 @@ class ClientConnection(Connection):
             self._give_up(result)
         else:
             super().end(result)
+
+    def _end(
+        self,
+        code: int,
+        reason: str,
+        *,
+        clean: bool,
+        result: Result | None = None,
+        by_client: bool = False,
+    ) -> None:
+        if code == LOST and self._failure is None:
+            # The words of a connection to a client.
+            reason = reason.replace("the client", "the server")
+        super()._end(code, reason, clean=clean, result=result, by_client=by_client)
 
     def finish(self, result: Result, error: BaseException | None = None) -> None:
         """End, or with ``reconnect`` wait and try again."""

@@ -10,6 +10,7 @@ import pytest
 from gevent import ssl as gevent_ssl
 from websockets.utils import accept_key
 
+from greenrelay import Node
 from greenrelay.client import connect
 from greenrelay.errors import ConnectionRefused, HandshakeFailed, InvalidURL, Timeout
 from tests.client.upstream import TEXT, Gone, Peer, echo, frame, running, upstream
@@ -146,6 +147,7 @@ def test_a_redirect_is_not_followed() -> None:
     failed = refusal(b"HTTP/1.1 301 Moved\r\nLocation: ws://example.com/\r\n\r\n", hangs=False)
 
     assert failed.status == 301
+    assert failed.why == "it must be 101, and a redirect to 'ws://example.com/' is not followed"
 
 
 @pytest.mark.parametrize(
@@ -182,6 +184,13 @@ def test_informational_answers_before_the_answer_are_skipped() -> None:
 
         assert client.receive().data == "hello"
         client._conversation.abort("over")
+
+
+def test_a_server_that_only_informs_has_failed() -> None:
+    failed = refusal(b"HTTP/1.1 100 Continue\r\n\r\n" * 33)
+
+    assert failed.status == 100
+    assert failed.why == "that is more than 32 informational answers and no other"
 
 
 def test_the_request_has_what_was_asked_for() -> None:
@@ -230,6 +239,30 @@ def test_the_request_has_what_was_asked_for() -> None:
 def test_what_cannot_be_sent_is_refused_before_anything_is(options: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=r"must be|not to be set|is not Latin-1"):
         connect("ws://127.0.0.1:1/", **options)
+
+
+@pytest.mark.parametrize(
+    ("options", "why"),
+    [
+        ({"subprotocols": "chat"}, r"subprotocols is 'chat'; it must be a list, \['chat'\]"),
+        ({"headers": "X: 1"}, "headers has 'X'; it must be a mapping of names to values, or pairs"),
+        ({"headers": {1: "1"}}, r"headers has \(1, '1'\); it must be a mapping"),
+        ({"ssl_context": True}, r"ssl_context is True; it must be an ssl\.SSLContext"),
+        ({"relay_to": "{n@h|1}", "reconnect": True}, "reconnect is True; it must be a dict of"),
+    ],
+)
+def test_an_option_of_another_kind_is_an_error(
+    node: Node, options: dict[str, Any], why: str
+) -> None:
+    with pytest.raises(TypeError, match=why):
+        connect("ws://127.0.0.1:1/", **options)
+
+
+def test_no_deadline_is_none_as_well_as_0() -> None:
+    with upstream(echo) as url, connect(url, open_timeout=None, write_timeout=None) as client:
+        client.send("hello")
+
+        assert client.receive().data == "hello"
 
 
 # TLS
@@ -351,14 +384,46 @@ def test_tls_goes_through_a_proxy_as_well(
     assert len(proxy.heads) == 1
 
 
-def test_hosts_of_no_proxy_are_reached_without(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_dot_of_the_root_is_no_part_of_the_name_for_tls(
+    monkeypatch: pytest.MonkeyPatch, certificate: tuple[str, str]
+) -> None:
+    names: list[str | None] = []
+    tls = served(certificate)
+    tls["ssl_context"].sni_callback = lambda _, name, __: names.append(name)
+    trusting = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    trusting.check_hostname, trusting.verify_mode = False, ssl.CERT_NONE
+
+    # A proxy stands for a resolver: not every one knows a name of ours with a dot behind it.
+    with running(echo, **tls) as server, running(Proxy(server.port)) as between:
+        monkeypatch.setenv("https_proxy", f"http://127.0.0.1:{between.port}")
+        connect(f"wss://example.com.:{server.port}/", ssl_context=trusting).close()
+
+    assert names == ["example.com"]
+
+
+@pytest.mark.parametrize(
+    "names", ["example.com,127.0.0.1", "10.0.0.0/8, 127.0.0.0/8", "::/0,127.0.0.1/8", "*"]
+)
+def test_hosts_of_no_proxy_are_reached_without(monkeypatch: pytest.MonkeyPatch, names: str) -> None:
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
-    monkeypatch.setenv("no_proxy", "example.com,127.0.0.1")
+    monkeypatch.setenv("no_proxy", names)
 
     with upstream(echo) as url, connect(url) as client:
         client.send("straight")
 
         assert client.receive().data == "straight"
+
+
+@pytest.mark.parametrize("names", ["10.0.0.0/8", "::/0", "nowhere/8", "127.0.0.1:81"])
+def test_hosts_that_no_proxy_does_not_name_take_it(
+    monkeypatch: pytest.MonkeyPatch, names: str
+) -> None:
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
+    monkeypatch.setenv("no_proxy", names)
+
+    for url in ("ws://127.0.0.1/", "ws://example.com/"):
+        with pytest.raises(ConnectionRefused, match="no connection to the proxy"):
+            connect(url)
 
 
 def test_a_proxy_that_refuses_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -387,8 +452,16 @@ def test_a_proxy_that_is_not_there_refuses(monkeypatch: pytest.MonkeyPatch) -> N
         connect("ws://example.com/")
 
 
-def test_a_proxy_of_another_kind_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("all_proxy", "socks5://127.0.0.1:1080")
+@pytest.mark.parametrize("user", ["", "ada:love@"])
+def test_a_proxy_of_another_kind_is_an_error_that_shows_no_password(
+    monkeypatch: pytest.MonkeyPatch, user: str
+) -> None:
+    monkeypatch.setenv("all_proxy", f"socks5://{user}127.0.0.1:1080")
 
-    with pytest.raises(InvalidURL, match="the scheme is 'socks5'; it must be http"):
+    with pytest.raises(InvalidURL) as caught:
         connect("ws://example.com/")
+
+    assert str(caught.value) == (
+        f"URL 'socks5://{'***@' if user else ''}127.0.0.1:1080': all_proxy of the environment: "
+        "the scheme is 'socks5'; it must be http"
+    )

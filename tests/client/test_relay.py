@@ -173,7 +173,21 @@ def test_without_reconnect_the_first_loss_is_the_end(probe: Probe) -> None:
         event = assert_event(probe, kind="EXIT", pid=client.pid)
 
     assert (leave["code"], leave["clean"]) == (1006, False)
+    assert leave["reason"] == client.reason == "connection closed by the server"
     assert not event.result.is_normal
+
+
+def test_a_server_that_leaves_during_the_closing_handshake_is_called_one(probe: Probe) -> None:
+    def script(peer: Peer) -> None:
+        peer.accept()
+        peer.frame()
+
+    with upstream(script) as url:
+        bridged(probe, url).close(4000, "bye")
+
+        assert payload(probe, "ws.leave")["reason"] == (
+            "connection closed by the server during the closing handshake (4000 bye)"
+        )
 
 
 def test_the_target_s_end_closes_the_connection(node: Node, probe: Probe) -> None:

@@ -122,19 +122,20 @@ class Outbox:
         if self._waiters is not None and self._is_half_empty():
             self._tell_room()
 
-    def drop_oldest(self) -> bool:
-        """Drop the oldest frame that may be dropped; False if there is none.
+    def drop_oldest(self) -> bytes | None:
+        """Drop the oldest frame that may be dropped and return it; None if there is none.
 
         No byte of it is on the wire, and TLS has not seen it.
         """
         index = self._begun()
         if len(self._frames) <= index:
-            return False
-        self.size_bytes -= len(self._frames[index])
+            return None
+        frame = self._frames[index]
+        self.size_bytes -= len(frame)
         del self._frames[index]
         if not self.keeps_tried:
             self._chunk = None
-        return True
+        return frame
 
     def clear(self, *, keep_begun: bool = False) -> None:
         """Drop all frames; ``keep_begun`` keeps those that have begun, so a close can follow.
@@ -142,7 +143,7 @@ class Outbox:
         Without it a connection whose outbox ``is_partly_written`` can only be dropped.
         """
         if keep_begun:
-            while self.drop_oldest():
+            while self.drop_oldest() is not None:
                 pass
         else:
             self._frames.clear()

@@ -27,10 +27,7 @@ class Bucket:
 
 
 class Rate:
-    """What one client may send a second, in messages and in bytes; 0 is no limit.
-
-    Text counts a byte for each character at least: near enough to hold a flood back.
-    """
+    """What one client may send a second, in messages and in bytes of payload; 0 is no limit."""
 
     __slots__ = ("_bytes", "_messages")
 
@@ -43,4 +40,11 @@ class Rate:
         assert isinstance(data, (str, bytes))
         if self._messages is not None and not self._messages.take(1, now):
             return False
-        return self._bytes is None or self._bytes.take(len(data), now)
+        return self._bytes is None or self._bytes.take(_size(data), now)
+
+
+def _size(data: str | bytes) -> int:
+    # Text that is ASCII knows so, and is not encoded to be measured.
+    if isinstance(data, bytes) or data.isascii():
+        return len(data)
+    return len(data.encode())

@@ -33,5 +33,5 @@ cdef class Connection(Life):
     cpdef _let_go_of_unhandled(self, bint was_open)
     cpdef bint deliver(self, Message message) except -1
     cpdef deliver_event(self, event)
-    cdef bint _overflow(self, bytes frame) except -1
+    cdef bint _overflow(self, bytes frame, sender) except -1
     cdef _frame_of(self, Message message)

@@ -18,6 +18,7 @@ import gevent
 
 from greenrelay.core.events import Cancel, Event, Exit
 from greenrelay.core.message import NO_CONTEXT, Message
+from greenrelay.core.pid import Pid
 from greenrelay.errors import InboxFull
 from greenrelay.relay.rate import Rate
 from greenrelay.relay.session import Session, closing, outgoing, target_ended
@@ -252,7 +253,7 @@ class Connection(Life):
             control(self, message)
         else:
             frame = self._frame_of(message)
-            if not self.socket.write(frame) and not self._overflow(frame):
+            if not self.socket.write(frame) and not self._overflow(frame, message.sender):
                 return False
             self._taken += 1
             self.messages_out += 1
@@ -265,10 +266,10 @@ class Connection(Life):
             return self._stage == OPEN
         return True
 
-    def _overflow(self, frame: bytes) -> bool:
+    def _overflow(self, frame: bytes, sender: Pid | None) -> bool:
         """Do with a frame that did not fit what the policy says, and count what that drops."""
         sent = self.messages_out
-        if not overflow(self, frame):
+        if not overflow(self, frame, sender):
             return False
         policy = self.limits.slow_policy
         if policy.drops and self.figures is not None:

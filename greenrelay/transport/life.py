@@ -13,6 +13,7 @@ sends ``ws.leave`` after the last message, if there was a join, and then the pro
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 from greenrelay.core.events import Result
@@ -154,7 +155,7 @@ class Life(Process):
         self.socket.write(encode(CLOSE, close_payload(code, reason)), is_last=True)
         if self._stage == CLOSING:
             self._pulse.stop()
-            self._close_timer = self.node.timers.call_after(CLOSE_TIMEOUT, self._on_close_timeout)
+            self._await_close()
             self.go_on()
 
     def drain(self) -> None:
@@ -162,8 +163,8 @@ class Life(Process):
         self.close(self.limits.drain_code, "drain")
 
     def close_for_actor(self, reason: str) -> None:
-        """Close because the actor who has opened it may have it no longer."""
-        self.close(POLICY_VIOLATION, reason)
+        """Close because the actor who has opened it may have it no longer: it is cut off."""
+        self.close(POLICY_VIOLATION, reason, failure=reason)
 
     def abandon(self) -> None:
         """Drop a connection whose client does not finish the closing handshake."""
@@ -270,6 +271,17 @@ class Life(Process):
     def _on_violation(self, code: int, why: str) -> None:
         log.warning("%s: closed with %d: %s", self.pid, code, why)
         self._fail(code, why, why)
+
+    def _await_close(self) -> None:
+        due = partial(self._on_close_due, self.socket.bytes_out)
+        self._close_timer = self.node.timers.call_after(CLOSE_TIMEOUT, due)
+
+    def _on_close_due(self, bytes_out: int) -> None:
+        # A client that still reads what was queued before the close frame cannot answer that yet.
+        if self.socket.bytes_out != bytes_out:
+            self._await_close()
+        else:
+            self._on_close_timeout()
 
     def _on_close_timeout(self) -> None:
         reason = self._failure or f"the client did not answer the closing handshake ({self._cause})"

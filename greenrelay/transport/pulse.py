@@ -24,6 +24,7 @@ class Pulse:
         "_beat_timer",
         "_connection",
         "_heartbeat",
+        "_is_overdue",
         "_number",
         "_sent_at",
         "alarm",
@@ -40,6 +41,7 @@ class Pulse:
         self.deadline: float | None = None
         self.alarm: Alarm | None = None
         self._awaits_pong = False
+        self._is_overdue = False
         self._number = 0
         self._sent_at: float | None = None
         self.rtt: float | None = None
@@ -103,7 +105,6 @@ class Pulse:
         if connection is None:
             return
         if self._awaits_pong:
-            self._awaits_pong = False
             self._on_pong_due(connection)
         else:
             self._ping(connection)
@@ -123,8 +124,14 @@ class Pulse:
     def _on_pong_due(self, connection: Connection) -> None:
         # While the target is slow the socket is not read, so silence says nothing of the client.
         is_read = connection.backlog is None or not connection.backlog.is_full
-        if self.was_seen or not is_read:
-            limits = connection.limits
+        limits = connection.limits
+        if self.was_seen or not is_read or not limits.ping_timeout:
+            self._awaits_pong = self._is_overdue = False
             self._wake_in(connection, max(0.0, limits.ping_interval - limits.ping_timeout))
+        elif not self._is_overdue:
+            # Where something has kept the hub busy, the pong may be there and not read: the loop
+            # looks at the sockets before it comes back.
+            self._is_overdue = True
+            self._wake_in(connection, 0.0)
         else:
             connection.fall_silent()

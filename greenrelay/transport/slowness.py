@@ -16,11 +16,13 @@ from typing import TYPE_CHECKING
 
 from greenlet import getcurrent
 
+from greenrelay.core.pid import Pid
 from greenrelay.errors import InboxFull
 from greenrelay.relay.slowness import CLOSE, DROP_OLDEST
 from greenrelay.runtime.function_process import FunctionProcess
 from greenrelay.runtime.task import BLOCKED
 from greenrelay.runtime.waiter import Waiter
+from greenrelay.websocket.frames import PING, PONG, encode
 
 if TYPE_CHECKING:
     from greenrelay.transport.connection import Connection
@@ -28,26 +30,40 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("greenrelay.transport")
 
+# What pings and pongs begin with; an event of a stream is text, which begins with neither.
+_UNCOUNTED = encode(PING, b"")[0], encode(PONG, b"")[0]
 
-def overflow(connection: Connection, frame: bytes) -> bool:
+
+def overflow(connection: Connection, frame: bytes, sender: Pid | None) -> bool:
     """Do with a frame that did not fit what the policy says; False when the connection closes.
 
     Raises InboxFull for a sender that would have to wait and cannot.
     """
-    return make_way(connection, partial(connection.socket.write, frame))
+    # One that is larger than the queue would not fit whatever were dropped for it.
+    could_fit = len(frame) <= connection.limits.queue_bytes
+    write = partial(connection.socket.write, frame)
+    return make_way(connection, write, sender, could_fit=could_fit)
 
 
-def make_way(connection: Connection | Stream, write: Callable[[], bool]) -> bool:
+def make_way(
+    connection: Connection | Stream,
+    write: Callable[[], bool],
+    sender: Pid | None = None,
+    *,
+    could_fit: bool = True,
+) -> bool:
     """Do what the policy says for what ``write`` had no room for; see ``overflow``."""
     policy = connection.limits.slow_policy
     if policy.kind == CLOSE:
         connection.fall_behind()
         return False
     if not policy.drops:
-        return _wait_for_room(connection, write, policy.seconds)
-    if policy.kind == DROP_OLDEST:
-        while connection.socket.drop_oldest():
-            connection.messages_out -= 1
+        return _wait_for_room(connection, write, policy.seconds, sender)
+    if policy.kind == DROP_OLDEST and could_fit:
+        while (dropped := connection.socket.drop_oldest()) is not None:
+            # Pings and pongs wait in the same queue, and were never counted.
+            if dropped[0] not in _UNCOUNTED:
+                connection.messages_out -= 1
             if write():
                 break
         else:
@@ -62,20 +78,25 @@ def make_way(connection: Connection | Stream, write: Callable[[], bool]) -> bool
 
 
 def _wait_for_room(
-    connection: Connection | Stream, write: Callable[[], bool], seconds: float
+    connection: Connection | Stream,
+    write: Callable[[], bool],
+    seconds: float,
+    sender: Pid | None,
 ) -> bool:
-    sender = getattr(getcurrent(), "greenrelay_process", None)
-    if not isinstance(sender, FunctionProcess):
+    running = getattr(getcurrent(), "greenrelay_process", None)
+    # What another connection tells its target it may tell in the greenlet of a process that moves
+    # or ends it, and it must not be left in the middle of that.
+    if not isinstance(running, FunctionProcess) or sender not in (None, running.pid):
         raise InboxFull(connection.pid, connection.limits.queue_messages)
     timers = connection.node.timers
     until = timers.now() + seconds
     # Others may have taken the room by the time the sender runs: then it waits on.
     while connection.is_open:
-        waiter = Waiter(sender.answered)
+        waiter = Waiter(running.answered)
         connection.socket.when_room(waiter.answer_nothing)
         try:
             while not waiter.is_done:
-                if not sender.wait_until(BLOCKED, until):
+                if not running.wait_until(BLOCKED, until):
                     connection.fall_behind()
                     return False
         finally:

@@ -232,9 +232,9 @@ class ClientSocket:
                 outbox.append(frame, written=count)
                 count = 0
 
-    def drop_oldest(self) -> bool:
-        """Drop the oldest frame that waits and has not begun to leave; False if there is none."""
-        return self._outbox is not None and self._outbox.drop_oldest()
+    def drop_oldest(self) -> bytes | None:
+        """Drop and return the oldest frame that waits and has not begun to leave, if there is."""
+        return None if self._outbox is None else self._outbox.drop_oldest()
 
     def drop_all(self) -> None:
         """Drop every frame that waits and has not begun to leave."""
@@ -259,11 +259,11 @@ class ClientSocket:
         loop = gevent.get_hub().loop
         self._linger_timer = loop.timer(LINGER)
         self._linger_timer.start(self.abort)
-        if self._outbox is None:
-            self._shut_down()
         # Closing with unread bytes in the kernel would send a reset, and the client would lose
         # the close frame: read on, and throw away, until the client closes too.
         self.resume()
+        if self._outbox is None:
+            self._shut_down()
 
     def abort(self) -> None:
         """Close the file descriptor now."""
@@ -308,7 +308,7 @@ class ClientSocket:
             self._lose(error)
             return
         if not data:
-            self._lose(None)
+            self._end_of_data()
             return
         self.bytes_in += len(data)
         owner = self._owner
@@ -346,7 +346,18 @@ class ClientSocket:
             if self._is_finishing:
                 self._shut_down()
 
+    def _end_of_data(self) -> None:
+        if self._is_finishing and self._outbox is not None:
+            # The client sends no more, but may read what waits for it.
+            self.pause()
+        else:
+            self._lose(None)
+
     def _shut_down(self) -> None:
+        if self._is_paused:
+            # The client's direction is over already.
+            self.abort()
+            return
         try:
             self._sock.shutdown(std_socket.SHUT_WR)
         except OSError:

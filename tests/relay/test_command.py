@@ -73,7 +73,12 @@ def test_a_heartbeat_of_zero_is_off(given: object) -> None:
     assert command(heartbeat_interval=given).heartbeat_interval is None
 
 
-@pytest.mark.parametrize("given", [-1, "-30s", "soon", "", "30 parsecs", True, [], {}])
+BEYOND_A_FLOAT = [10**400, "9" * 400, "9" * 400 + "s"]
+
+
+@pytest.mark.parametrize(
+    "given", [-1, "-30s", "soon", "", "30 parsecs", True, [], {}, *BEYOND_A_FLOAT]
+)
 def test_a_negative_or_unreadable_heartbeat_is_an_error(given: object) -> None:
     """negative or unreadable is an error"""
     error = refused(lambda: command(heartbeat_interval=given))

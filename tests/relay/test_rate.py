@@ -27,3 +27,12 @@ def test_a_message_counts_against_both_rates() -> None:
     assert not by_count.allows("", now=0.0)
     assert by_size.allows(b"12345", now=0.0)
     assert not by_size.allows("6", now=0.0)
+
+
+def test_text_counts_its_bytes_and_not_its_characters() -> None:
+    """``wsrelay.rate.bytes``: per second"""
+    rate = Rate(0, 8, now=0.0)
+
+    assert rate.allows("€€", now=0.0)
+    assert not rate.allows("€", now=0.0)
+    assert rate.allows("ab", now=0.0)

@@ -17,6 +17,7 @@ def answering(header: str) -> Any:
     return lambda bench: ("", 200, {"X-WS-Relay": header.replace("PID", bench.target.pid)})
 
 
+NO_DURATION = "heartbeat_interval", "duration"
 BAD_HEADERS = [
     ("{", "header", "must be JSON"),
     ("[]", "header", "must be a JSON object"),
@@ -36,6 +37,8 @@ BAD_HEADERS = [
     ('{"target_pid": "PID", "heartbeat_interval": -1}', "heartbeat_interval", "duration"),
     ('{"target_pid": "PID", "heartbeat_interval": "-1s"}', "heartbeat_interval", "duration"),
     ('{"target_pid": "PID", "heartbeat_interval": true}', "heartbeat_interval", "duration"),
+    ('{"target_pid": "PID", "heartbeat_interval": 1%s}' % ("0" * 400), *NO_DURATION),
+    ('{"target_pid": "PID", "heartbeat_interval": "1%s"}' % ("0" * 400), *NO_DURATION),
     ('{"target_pid": "PID", "metadata": []}', "metadata", "must be an object"),
     ('{"target_pid": "PID", "subprotocols": "chat"}', "subprotocols", "must be a list"),
     ('{"target_pid": "PID", "subprotocols": ["a b"]}', "subprotocols", "must be a list"),

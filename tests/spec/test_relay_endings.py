@@ -1,6 +1,7 @@
 """WebSocket Relay: "Endings and close codes", every row."""
 
 import logging
+from time import time
 from typing import Any
 
 import gevent
@@ -11,9 +12,11 @@ from greenrelay import inbox, process, spawn
 from greenrelay.core.events import Result
 from greenrelay.core.pid import Pid
 from greenrelay.http.state import state_of
+from greenrelay.testing import VirtualClock
 from greenrelay.transport import life
-from greenrelay.web import relay
+from greenrelay.web import Actor, act_as, relay
 from tests.probe import Probe, assert_receive, settle, wait_for
+from tests.relayed import COUNT
 from tests.relaying import Bench, relaying
 from tests.serving import WebSocketClient
 
@@ -247,6 +250,52 @@ def test_a_rate_of_bytes_closes_with_1008() -> None:
         client.send(b"x" * 101)
 
         assert client.wait_closed() == (1008, "rate limit")
+
+
+def test_an_identity_that_has_expired_closes_with_1008_and_is_abnormal() -> None:
+    """expired identity: 1008; abnormal"""
+
+    def view(bench: Bench) -> Any:
+        act_as(Actor("ada", expires_at=time() + 20))
+        return relay(bench.target.pid)
+
+    with (
+        relaying(view) as bench,
+        VirtualClock(bench.node) as clock,
+        Probe(bench.node) as watcher,
+        bench.connect() as client,
+    ):
+        watched = Watched(bench, watcher)
+        clock.advance("20s")
+
+        assert client.wait_closed() == (1008, "actor expired")
+        assert_ended(watched, 1008, "actor expired", clean=False)
+
+
+def test_a_client_that_still_reads_what_was_queued_has_time_to_answer() -> None:
+    """what was queued before is sent first"""
+    with (
+        relaying(queue_messages=1000, queue_bytes="64MiB") as bench,
+        VirtualClock(bench.node) as clock,
+        Probe(bench.node) as watcher,
+        bench.connect() as client,
+    ):
+        watched = Watched(bench, watcher)
+        connection = bench.connection(watched.client_pid)
+        bench.send_numbers(watched.client_pid)
+        assert connection.depth() > COUNT / 4
+        bench.node.send(watched.client_pid, "ws.close", "that was all")
+        written = connection.socket.bytes_out
+        read = 0
+        while connection.socket.bytes_out == written:
+            read += client.recv() is not None
+
+        clock.advance(life.CLOSE_TIMEOUT)
+
+        assert connection.depth()
+        assert [client.recv() is None for _ in range(COUNT - read)] == [False] * (COUNT - read)
+        assert client.wait_closed() == (1000, "that was all")
+        assert_ended(watched, 1000, "that was all", clean=True)
 
 
 def test_a_client_that_does_not_answer_the_close_frame_is_dropped(

@@ -2,6 +2,7 @@
 
 import struct
 from socket import SO_LINGER, SOL_SOCKET
+from time import sleep
 
 import pytest
 from websockets.frames import Opcode
@@ -67,6 +68,30 @@ def test_any_frame_shows_that_a_client_lives() -> None:
         wait_for(lambda: pulse._number == 1)
         client.send("busy")
         wait_for(lambda: pulse._number == 2)
+
+        assert client_pid in bench.node.processes
+        client.drop()
+
+
+def test_a_pong_that_came_in_time_counts_though_the_hub_was_too_busy_to_read_it() -> None:
+    """no pong in time"""
+    with relaying(ping_interval=0.05, ping_timeout=0.05) as bench, bench.connect() as client:
+        bench.joined()
+
+        for _ in range(5):
+            frame = client.frame()
+            assert frame is not None
+            assert frame.opcode is Opcode.PING
+            # The pong is on its way by now, and this lets nothing else run.
+            sleep(0.06)
+        client.close()
+
+
+def test_a_timeout_of_0_lets_a_silent_client_stay() -> None:
+    with relaying(ping_interval=0.01, ping_timeout=0) as bench, bench.connect() as client:
+        client_pid = bench.joined()
+        pulse = bench.connection(client_pid)._pulse
+        wait_for(lambda: pulse._number == 3)
 
         assert client_pid in bench.node.processes
         client.drop()

@@ -6,7 +6,7 @@ import pytest
 from greenrelay import InboxFull, process
 from greenrelay.web import relay
 from tests.probe import Probe, assert_receive, settle, wait_for
-from tests.relayed import COUNT
+from tests.relayed import COUNT, PAD
 from tests.relaying import relaying
 from tests.serving import WebSocketClient
 
@@ -66,6 +66,44 @@ def test_what_was_dropped_does_not_count_as_sent() -> None:
 
         result = assert_receive(watcher, kind="EXIT").result
         assert result.value["messages_out"] == len(found) + 1
+
+
+def test_a_ping_that_was_dropped_is_no_message_that_was() -> None:
+    with relaying(slow_policy="drop_oldest", queue_messages=4) as bench, bench.connect() as client:
+        connection = bench.connection(bench.joined())
+        while not connection.depth():
+            bench.node.send(connection.pid, "ws.send", PAD)
+        sent = connection.messages_out
+        for _ in range(3):
+            connection.ping(b"")
+        assert connection.depth() == 4
+
+        bench.node.send(connection.pid, "ws.send", "in place of a ping")
+
+        assert connection.messages_out == sent + 1
+        assert connection.figures is not None
+        assert connection.figures.drops["drop_oldest"] == 0
+        client.drop()
+
+
+def test_nothing_is_dropped_for_a_frame_that_is_larger_than_the_queue() -> None:
+    with (
+        relaying(slow_policy="drop_oldest", queue_bytes="400kB") as bench,
+        bench.connect() as client,
+    ):
+        connection = bench.connection(bench.joined())
+        while not connection.depth():
+            bench.node.send(connection.pid, "ws.send", PAD)
+        for _ in range(2):
+            bench.node.send(connection.pid, "ws.send", "waits")
+        depth, sent = connection.depth(), connection.messages_out
+
+        assert bench.node.send(connection.pid, "ws.send", PAD * 5)
+
+        assert (connection.depth(), connection.messages_out) == (depth, sent)
+        assert connection.figures is not None
+        assert connection.figures.drops["drop_oldest"] == 1
+        client.drop()
 
 
 def test_a_process_that_sends_waits_until_there_is_room() -> None:
@@ -140,6 +178,32 @@ def test_a_sender_that_is_told_to_end_does() -> None:
 
         bench.wait_gone(sender)
         client.drop()
+
+
+def test_who_ends_a_client_does_not_wait_for_another_one_that_is_its_target() -> None:
+    """A client that does not read costs its own queue and nothing else"""
+    pids: list[str] = []
+    with (
+        relaying(
+            lambda b: relay(pids[0] if pids else b.target.pid),
+            slow_policy="block 10s",
+            queue_messages=2,
+        ) as bench,
+        bench.connect() as slow,
+    ):
+        pids.append(bench.joined())
+        with bench.connect() as talker:
+            assert slow.recv_json()["topic"] == "ws.join"
+            with pytest.raises(InboxFull):
+                bench.send_numbers(pids[0])
+            (pid,) = (each.pid for each in bench.connections() if each.pid != pids[0])
+
+            bench.target.do(process.terminate, pid)
+
+            assert pid not in bench.node.processes
+            assert bench.connection(pids[0]).is_open
+            talker.drop()
+        slow.drop()
 
 
 def test_who_is_no_process_cannot_wait_and_is_told_so() -> None:

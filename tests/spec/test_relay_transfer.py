@@ -193,6 +193,20 @@ def test_a_new_target_that_was_told_to_end_is_dead() -> None:
         go_on.set()
 
 
+@pytest.mark.parametrize("interval", [10**400, "9" * 400, "soon"])
+def test_a_transfer_with_a_bad_interval_changes_nothing(interval: object) -> None:
+    wanted = {"heartbeat_interval": interval, "metadata": {"b": 2}}
+    with relaying() as bench, Probe(bench.node) as new, bench.connect() as client:
+        client_pid = bench.joined()
+        with pytest.raises(InvalidRelayCommand, match="heartbeat_interval"):
+            control(bench, client_pid, target_pid=new.pid, **wanted)
+        client.send("still yours")
+
+        message = assert_receive(bench.target)
+        assert (message.topic, message.payload["metadata"]) == ("ws.message", {})
+        assert_nothing(new)
+
+
 def test_text_that_is_no_pid_is_an_error_at_the_sender() -> None:
     with relaying() as bench, bench.connect() as client:
         client_pid = bench.joined()

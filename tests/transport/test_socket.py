@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import socket as std_socket
 import ssl
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -189,6 +190,21 @@ def test_finish_writes_what_waits_then_ends_its_side_and_waits_for_the_other(end
     ends.peer.close()
     wait_for(lambda: ends.closed)
     assert (ends.data, ends.lost) == (b"", [])
+
+
+def test_finish_writes_what_waits_though_the_other_side_is_over_already(
+    ends: Ends, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "LINGER", 3600.0)
+    ends.socket.start()
+    expected = b"".join(ends.fill())
+    ends.socket.finish()
+    ends.peer.shutdown(std_socket.SHUT_WR)
+    let_the_hub_look()
+
+    assert b"".join(iter(lambda: ends.peer.recv(1_000_000), b"")) == expected
+    wait_for(lambda: ends.closed)
+    assert ends.lost == []
 
 
 def test_finish_waits_a_moment_only(ends: Ends, monkeypatch: pytest.MonkeyPatch) -> None:

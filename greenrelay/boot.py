@@ -167,7 +167,7 @@ def import_problems(configuration: Configuration, broken: Container[str] = ()) -
 def _import_problem(entry: Entry, field: str, path: str) -> list[Problem]:
     try:
         import_callable(path)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         # A module's own code runs when it is imported, so anything may come out of it.
         return [entry.problem(field, why_not_imported(path, error))]
     return []

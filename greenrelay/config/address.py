@@ -27,15 +27,17 @@ class Address:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
-@written_as(text_like(r"unix:.+"), text_like(r"(?:\[[^\s/]*\]|[^\s/:\[\]]*):0*[0-9]{1,5}"))
+@written_as(
+    text_like(r"unix:[^\x00]*[^\s\x00]"), text_like(r"(?:\[[^\s/]*\]|[^\s/:\[\]]*):0*[0-9]{1,5}")
+)
 def parse_address(value: object) -> Address:
     """Return the address a text names; raises ValueError for any other value."""
     if not isinstance(value, str):
         raise ValueError(f"is {shown(value)}; {_ALLOWED}")
     text = value.strip()
     if text.startswith("unix:"):
-        if text == "unix:":
-            raise ValueError(f"is {shown(value)}; a path must follow unix:")
+        if text == "unix:" or "\0" in text:
+            raise ValueError(f"is {shown(value)}; a path must follow unix:, without a NUL")
         return Address(path=text.removeprefix("unix:"))
     host, colon, port = text.rpartition(":")
     if not colon or not (port.isascii() and port.isdigit()):
@@ -46,6 +48,6 @@ def parse_address(value: object) -> Address:
         host = host[1:-1]
     elif ":" in host:
         raise ValueError(f"is {shown(value)}; write an IPv6 address in brackets: [::1]:8080")
-    if "/" in host or any(character.isspace() for character in host):
+    if any(character in "/[]" or character.isspace() for character in host):
         raise ValueError(f"is {shown(value)}; {_ALLOWED}")
     return Address(host, int(port))

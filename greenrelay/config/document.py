@@ -147,7 +147,8 @@ def _overrides(
 
 def _read_identity(item: Value, given: Mapping[str, Value], document: Document) -> tuple[str, str]:
     kind_value = given.get("kind")
-    kind = kind_value.data if kind_value and isinstance(kind_value.data, str) else "entry"
+    named = kind_value.data if kind_value is not None else None
+    kind = named if isinstance(named, str) and named else "entry"
     if _is_absent(given, "name"):
         text = "is missing; every entry has one"
         document.problems.append(Problem(item.mark, text, "name", kind))

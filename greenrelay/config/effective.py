@@ -68,8 +68,9 @@ def _middleware_values(
 def _setting(
     entry: Entry, names: tuple[str, ...], value: object, spec: OptionSpec | None
 ) -> Setting:
-    # Aliases count in their order, and so does where a value stands.
-    given = next((name for name in names if name in entry.marks), None)
+    # Aliases count in their order, unless one was given from outside.
+    marks = {name: entry.marks[name] for name in names if name in entry.marks}
+    given = max(marks, key=lambda name: marks[name].strength, default=None)
     variables = entry.variables.get(given, ()) if given is not None else ()
     is_secret = any(_SECRET.search(name) for name in (names[0], *variables))
     origin = DEFAULT if given is None else _origin(entry, given, variables)

@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping
 
 from greenrelay.config.mark import Problem, shown
-from greenrelay.config.value import UNREAD, Value
+from greenrelay.config.value import UNREAD, Value, is_unicode
 
 _START = "${env:"
 _REFERENCE = re.compile(r"\$\{env:([A-Za-z_][A-Za-z0-9_]*)(?:\|([^}]*))?\}")
@@ -51,10 +51,15 @@ def _replaced(text: str, environ: Mapping[str, str]) -> tuple[str, list[str]]:
         faults.append(f"{shown(text)}: write ${{env:NAME}} or ${{env:NAME|default}}")
 
     def value_of(match: re.Match[str]) -> str:
-        name, default = match[1], match[2]
-        if name not in environ and default is None:
+        name, default = match[1], match[2] or ""
+        if name not in environ and match[2] is None:
             way_out = f"set it or write ${{env:{name}|default}}"
             faults.append(f"environment variable {name} is not set; {way_out}")
-        return environ.get(name, default or "")
+        if _START in default:
+            faults.append(f"{shown(text)}: a default is text, it cannot be another variable")
+        found = environ.get(name, default)
+        if not is_unicode(found):
+            faults.append(f"environment variable {name} is not UTF-8")
+        return found
 
     return _REFERENCE.sub(value_of, text), faults

@@ -12,12 +12,22 @@ import os
 import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, Literal, NoReturn
 
 import yaml
 
 from greenrelay.config.mark import Mark, Problem, raise_problems, shown
-from greenrelay.config.value import MAX_DEPTH, MAX_NODES, UNREAD, Data, Value, from_python
+from greenrelay.config.value import (
+    HALF,
+    MAX_DEPTH,
+    MAX_NODES,
+    UNREAD,
+    Data,
+    Unread,
+    Value,
+    from_python,
+    is_unicode,
+)
 from greenrelay.errors import ConfigError
 
 MAX_BYTES = 1024 * 1024
@@ -108,8 +118,10 @@ def _read_file(path: str) -> tuple[Value, list[Problem]]:
     try:
         with Path(path).open("rb") as stream:
             content = stream.read(MAX_BYTES + 1)
-    except OSError as error:
-        _refuse(Mark(path), f"cannot be read: {error.strerror}")
+    except (OSError, ValueError) as error:
+        # A ValueError is what a path gives that has a NUL in it.
+        reason = error.strerror if isinstance(error, OSError) else error
+        _refuse(Mark(path), f"cannot be read: {reason}")
     if len(content) > MAX_BYTES:
         _refuse(Mark(path), f"is larger than {MAX_BYTES} bytes; a configuration must be smaller")
     try:
@@ -146,6 +158,15 @@ class _Loader(yaml.SafeLoader):
     """A safe loader with the scalars of YAML 1.2 and a limit on depth."""
 
     _depth = 0
+
+    def get_single_node(self) -> yaml.Node | None:
+        try:
+            return super().get_single_node()
+        except (ValueError, OverflowError):
+            # What PyYAML makes a character of is any number that is written in an escape.
+            problem = r"an escape is above \U0010FFFF and so names no character"
+            place = self.get_mark()
+            raise yaml.scanner.ScannerError(None, None, problem, place) from None
 
     def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
         # PyYAML recurses here; without a limit a file of brackets ends in RecursionError.
@@ -196,7 +217,7 @@ class _NodeReader:
         if isinstance(node, yaml.SequenceNode) and node.tag == _TAG + "seq":
             return tuple(self.value(item) for item in node.value)
         if isinstance(node, yaml.ScalarNode) and node.tag == _TAG + "str":
-            return str(node.value)
+            return self._text(node.value, mark)
         name = node.tag.removeprefix(_TAG)
         if not isinstance(node, yaml.ScalarNode) or name not in _SCALARS:
             tag = node.tag.replace(_TAG, "!!")
@@ -208,6 +229,16 @@ class _NodeReader:
             return UNREAD
         return convert(node.value)
 
+    def _text(self, text: str, mark: Mark) -> str | Literal[Unread.UNREAD]:
+        if is_unicode(text):
+            return text
+        try:
+            # JSON, which YAML includes, writes a character above U+FFFF as two escapes.
+            return text.encode("utf-16", "surrogatepass").decode("utf-16")
+        except UnicodeDecodeError:
+            self.problems.append(Problem(mark, f"{shown(text)} has {HALF}"))
+            return UNREAD
+
     def _map(self, node: yaml.MappingNode) -> dict[str, Value]:
         result: dict[str, Value] = {}
         merged: list[yaml.Node] = []
@@ -215,13 +246,17 @@ class _NodeReader:
             mark = self._mark(key_node)
             if not isinstance(key_node, yaml.ScalarNode):
                 self.problems.append(Problem(mark, "a list or map cannot be a key; write text"))
-            elif key_node.value == "<<" and key_node.style is None:
+                continue
+            key = self._text(key_node.value, mark)
+            if key is UNREAD:
+                continue
+            if key == "<<" and key_node.style is None:
                 merged.append(value_node)
-            elif key_node.value in result:
-                text = f"key is given twice; the first is at {result[key_node.value].where}"
-                self.problems.append(Problem(mark, text, key_node.value))
+            elif key in result:
+                text = f"key is given twice; the first is at {result[key].where}"
+                self.problems.append(Problem(mark, text, key))
             else:
-                result[key_node.value] = self.value(value_node, mark)
+                result[key] = self.value(value_node, mark)
         for value_node in merged:
             self._merge(result, value_node)
         return result

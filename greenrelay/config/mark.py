@@ -19,11 +19,16 @@ _SHOWN_CHARACTERS = 80
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """A place in a file; ``line`` is 0 where there are no lines (a Python mapping)."""
+    """A place in a file; ``line`` is 0 where there are no lines (a Python mapping).
+
+    What has more ``strength`` comes before what has less: ``--set`` before the environment, and
+    that before any file.
+    """
 
     file: str
     line: int = 0
     column: int = 0
+    strength: int = 0
 
     def __str__(self) -> str:
         return f"{self.place}:{self.column}" if self.line else self.file
@@ -45,7 +50,9 @@ class Problem:
 
     def __str__(self) -> str:
         parts = (str(self.mark), self.subject, self.field, self.text)
-        return ": ".join(part for part in parts if part)
+        text = ": ".join(part for part in parts if part)
+        # It quotes what was found, also what no file or terminal could be given.
+        return text.encode(errors="backslashreplace").decode()
 
 
 def raise_problems(problems: Iterable[Problem]) -> NoReturn:

@@ -199,10 +199,10 @@ def _read_option(
     field: dataclasses.Field[object], given: Mapping[str, Value], where: Mark, prefix: str
 ) -> tuple[object, list[Problem]]:
     spec: OptionSpec = field.metadata[_OPTION]
-    for name in (prefix + name for name in (spec.name, *spec.aliases)):
-        value = given.get(name)
-        if value is None or value.data is None:
-            continue
+    names = [prefix + name for name in (spec.name, *spec.aliases)]
+    known = {name: given[name] for name in names if name in given and given[name].data is not None}
+    # Of what is as strong the first counts: sorting keeps their order.
+    for name, value in sorted(known.items(), key=lambda each: -each[1].where.strength):
         if value.data is UNREAD:
             return field.default, []
         try:

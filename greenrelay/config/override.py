@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from greenrelay.config.mark import Mark, Problem, shown, suggestion
-from greenrelay.config.value import Value
+from greenrelay.config.value import Value, is_unicode
 
 PREFIX = "GREENRELAY__"
 _ALLOWED = "write --set entry.field=value"
@@ -62,18 +62,22 @@ def read_overrides(
 ) -> Overrides:
     """Return what the environment and ``--set`` say, in that order; the rest is a problem."""
     given = [
-        _Override(name.removeprefix(PREFIX), _value(text, Mark(name), name), is_variable=True)
+        _Override(
+            name.removeprefix(PREFIX), _value(text, Mark(name, strength=1), name), is_variable=True
+        )
         for name, text in sorted(environ.items())
         if name.startswith(PREFIX)
     ]
     for setting in settings:
         key, equals, text = setting.partition("=")
-        mark = Mark(f"--set {key}")
+        mark = Mark(f"--set {key}", strength=2)
         if not equals or "." not in key.strip("."):
             problems.append(Problem(mark, f"is {shown(setting)}; {_ALLOWED}"))
             continue
         given.append(_Override(key, _value(text, mark), is_variable=False))
-    return Overrides(given)
+    unreadable = [each for each in given if not is_unicode(f"{each.key}{each.value.data}")]
+    problems += [Problem(each.value.mark, "is not UTF-8") for each in unreadable]
+    return Overrides([each for each in given if each not in unreadable])
 
 
 def _value(text: str, mark: Mark, *variables: str) -> Value:

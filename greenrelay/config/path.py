@@ -15,8 +15,8 @@ from greenrelay.config.mark import shown
 
 _PARAMETER = re.compile(r"\{([^{}]*?)(\.\.\.)?\}")
 # For the schema: segments are fixed texts or parameters, and a tail is the last.
-_NAME = r"[^\W\d]\w*"
-_PATH = rf"^(?!.*//)(?:/(?:[^\s?#<>{{}}/]*|\{{{_NAME}\}}))*(?:/\{{{_NAME}\.\.\.\}})?$"
+_NAME = r"[A-Za-z_][A-Za-z0-9_]*"
+_PATH = rf"^(?=/)(?!.*//)(?:/(?:[^\s?#<>{{}}/]*|\{{{_NAME}\}}))*(?:/\{{{_NAME}\.\.\.\}})?$"
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,8 +94,10 @@ def _segment(part: str, text: str) -> str | Parameter:
     if match is None:
         raise ValueError(f"is {shown(text)}; a parameter is a whole segment such as {{id}}")
     name = match[1]
-    if not name.isidentifier() or keyword.iskeyword(name):
+    # Werkzeug, which makes a rule of it, knows ASCII names only.
+    if not (name.isascii() and name.isidentifier()) or keyword.iskeyword(name):
         raise ValueError(
-            f"is {shown(text)}; parameter {shown(name)} must be a Python identifier, no keyword"
+            f"is {shown(text)}; parameter {shown(name)} must be a Python identifier in ASCII, no "
+            "keyword"
         )
     return Parameter(name, is_tail=match[2] is not None)

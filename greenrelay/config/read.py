@@ -6,6 +6,7 @@ value of an option and raises ValueError, whose text is "is <value>; it must be 
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Iterable
 from typing import TypeVar
@@ -13,10 +14,14 @@ from typing import TypeVar
 from greenrelay.config.fragment import Fragment, text_like, written_as
 from greenrelay.config.mark import shown
 from greenrelay.durations import parse_duration, parse_size
+from greenrelay.errors import InvalidDuration, InvalidSize
 
 T = TypeVar("T")
 
 METHODS = ("GET", "POST", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS", "TRACE")
+
+# Below what a buffer can be long: reading up to more would fail.
+MOST_BYTES = 10**18
 
 _BOOLEANS = {"true": True, "false": False}
 _INTEGER = re.compile(r"[-+]?[0-9]{1,18}")
@@ -25,19 +30,32 @@ _IMPORT_PATH = re.compile(r"[^\W\d]\w*(?:\.[^\W\d]\w*)*:[^\W\d]\w*(?:\.[^\W\d]\w
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
 _TEXT = {"type": "string", "pattern": r"\S"}
 _DURATION = r"\d+(?:\.\d+)?|(?:\d+(?:\.\d+)?(?:us|ms|s|m|h|d))+"
-_SIZE = r"\d+(?:\.\d+)?\s*(?:[kKmMgG][iI]?)?[bB]?"
+_SIZE = r"\d+(?:\.\d+)?\s*(?:(?:[kKmMgG][iI]?)?[bB])?"
 
 
 @written_as({"type": "number", "minimum": 0}, text_like(_DURATION))
 def duration(value: object) -> float:
     """Read seconds from a number or a text such as ``"1m30s"``."""
-    return parse_duration(value)
+    try:
+        seconds = parse_duration(value)
+    except OverflowError:
+        seconds = math.inf
+    if seconds == math.inf:
+        # So many digits that no number is as large.
+        raise InvalidDuration(value, "it must be finite")
+    return seconds
 
 
 @written_as({"type": "integer", "minimum": 0}, text_like(_SIZE))
 def size(value: object) -> int:
     """Read bytes from a number or a text such as ``"64KiB"``."""
-    return parse_size(value)
+    try:
+        found = parse_size(value)
+    except OverflowError:
+        found = MOST_BYTES + 1
+    if found > MOST_BYTES:
+        raise InvalidSize(value, f"it must be at most {MOST_BYTES} bytes")
+    return found
 
 
 @written_as({"type": "boolean"}, text_like("[Tt][Rr][Uu][Ee]|[Ff][Aa][Ll][Ss][Ee]"))
@@ -53,7 +71,8 @@ def boolean(value: object) -> bool:
 def integer(value: object) -> int:
     """Read a whole number, also as text."""
     if isinstance(value, str) and _INTEGER.fullmatch(value.strip()):
-        return int(value)
+        # Stripped once more: int() knows fewer spaces.
+        return int(value.strip())
     if not isinstance(value, int) or isinstance(value, bool):
         raise ValueError(f"is {shown(value)}; it must be a whole number")
     return value
@@ -82,7 +101,7 @@ def number_from(low: float, high: float | None = None) -> Callable[[object], flo
         is_text = isinstance(value, str) and _NUMBER.fullmatch(value.strip())
         if not isinstance(value, (int, float, str)) or not (is_number or is_text):
             raise ValueError(f"is {shown(value)}; it must be a number")
-        number = float(value)
+        number = _float(value)
         # Written so that NaN, which compares as false, is refused.
         if not number >= low or not number <= (float("inf") if high is None else high):
             limit = f"at least {low:g}" if high is None else f"{low:g} to {high:g}"
@@ -189,6 +208,14 @@ def import_path(value: object) -> str:
     if not is_import_path(path):
         raise ValueError(f'is {shown(value)}; it must look like "package.module:callable"')
     return path
+
+
+def _float(value: float | str) -> float:
+    try:
+        return float(value.strip() if isinstance(value, str) else value)
+    except OverflowError:
+        # A whole number in Python has no largest one.
+        return math.inf if int(value) > 0 else -math.inf
 
 
 def _between(kind: str, low: float, high: float | None) -> Fragment:

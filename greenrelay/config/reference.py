@@ -26,6 +26,7 @@ from greenrelay.config.entries import (
     SecurityTokenStore,
 )
 from greenrelay.config.mark import Mark, Problem, suggestion
+from greenrelay.config.naming import blueprint_name, endpoint_name
 from greenrelay.config.read import is_import_path
 
 _CODE = (ProcessPython, FunctionPython)
@@ -63,6 +64,7 @@ class ReferenceCheck:
                 case _:
                     pass
         self._refuse_circles()
+        self._refuse_equal_names()
         self._refuse_equal_prefixes()
         self._refuse_equal_paths()
         self.problems += route_clashes(self.entries)
@@ -146,6 +148,24 @@ class ReferenceCheck:
         entry = self.entries[entry_id]
         assert isinstance(entry, (HttpService, ProcessService))
         return entry.lifecycle.requires
+
+    def _refuse_equal_names(self) -> None:
+        first: dict[tuple[str, str], Entry] = {}
+        for entry in self.entries.values():
+            match entry:
+                case HttpRouter():
+                    key = ("", blueprint_name(entry.id))
+                case HttpEndpoint() if entry.router:
+                    key = (entry.router, endpoint_name(entry.router, entry.id))
+                case _:
+                    continue
+            other = first.setdefault(key, entry)
+            if other is not entry:
+                what = (
+                    f'is {key[1]} in Flask, and so is "{other.id}" at {other.at("name")}; '
+                    "rename one of them"
+                )
+                self.problems.append(entry.problem("name", what))
 
     def _refuse_equal_prefixes(self) -> None:
         first: dict[tuple[str, str], HttpRouter] = {}

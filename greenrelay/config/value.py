@@ -10,10 +10,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 
-from greenrelay.config.mark import Mark, Problem, raise_problems
+from greenrelay.config.mark import Mark, Problem, raise_problems, shown
 
 MAX_DEPTH = 50
 MAX_NODES = 100_000
+
+
+# What text has that is no Unicode, and cannot be written as UTF-8.
+HALF = "half a character (a surrogate) in it"
 
 
 class Unread(Enum):
@@ -52,6 +56,15 @@ class Value:
         if isinstance(self.data, tuple):
             return [item.plain() for item in self.data if item.data is not UNREAD]
         return self.data
+
+
+def is_unicode(text: str) -> bool:
+    """Say whether text is made of whole characters; Python's may have surrogates in it."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def from_python(data: object, mark: Mark, problems: list[Problem]) -> Value:
@@ -102,6 +115,9 @@ class _PythonReader:
         return Value(self._data(data, name, depth), self._mark, self._mark)
 
     def _data(self, data: object, name: str, depth: int) -> Data:
+        if isinstance(data, str) and not is_unicode(data):
+            self._problems.append(Problem(self._mark, f"{shown(data)} has {HALF}", name))
+            return UNREAD
         if data is None or isinstance(data, (bool, int, float, str)):
             return data
         if isinstance(data, Mapping):

@@ -36,7 +36,7 @@ from greenrelay.errors import ProcessExit, UnsupportedServer
 from greenrelay.runtime.function_process import FunctionProcess
 from greenrelay.runtime.host import Host
 from greenrelay.runtime.node import Node
-from greenrelay.transport.attendance import GRACE, Attendance, client_socket
+from greenrelay.transport.attendance import GRACE, Attendance, client_socket, departed
 from greenrelay.transport.ledger import CONTEXT
 from greenrelay.transport.logged import request_id_of
 from greenrelay.transport.upgrade import Environ, path_of
@@ -58,6 +58,7 @@ class RequestScope:
         "_attendance",
         "_environ",
         "_greenlet",
+        "_has_left",
         "_host",
         "_is_over",
         "_node",
@@ -87,7 +88,7 @@ class RequestScope:
         self.outer = getattr(running, "greenrelay_scope", None)
         running.greenrelay_scope = self
         self._greenlet = running
-        self._is_over = False
+        self._is_over = self._has_left = False
         self._result = RESULT_NORMAL
         self.process: FunctionProcess | None = None
         # Once the view's answer is to become a stream of events.
@@ -160,6 +161,11 @@ class RequestScope:
         """Cut the request short: nobody waits for its answer any more."""
         self._cut_short(CLIENT_GONE)
 
+    def lost_body(self) -> None:
+        """Remember, of a body that ended too early, whether its client is why."""
+        # The view may answer at once, before anybody else has looked after the client.
+        self._has_left = self.socket is not None and bool(departed((self.socket,)))
+
     def time_is_over(self) -> None:
         """Cut the request short: it has taken longer than the server allows."""
         log.warning("%s took longer than timeouts.handler", self.entry)
@@ -198,9 +204,10 @@ class RequestScope:
             # Not None: what sends looks whether there is one, and no further.
             del running.greenrelay_process
             mine = self._result if result is RESULT_NORMAL else result
-            if self.cut is not None and mine is RESULT_NORMAL:
+            cut = CLIENT_GONE if self.cut is None and self._has_left else self.cut
+            if cut is not None and mine is RESULT_NORMAL:
                 # It has ended in time by itself, but for nobody: what it linked ends with it.
-                mine = self.cut
+                mine = cut
             process.finish(process.exit_result or mine)
 
 
@@ -289,6 +296,13 @@ def note_target(target_pid: str) -> None:
     scope = getattr(getcurrent(), "greenrelay_scope", None)
     if isinstance(scope, RequestScope):
         scope.targets += (target_pid,)
+
+
+def note_lost_body() -> None:
+    """Tell the running request's scope that its body has ended before its end."""
+    scope = getattr(getcurrent(), "greenrelay_scope", None)
+    if isinstance(scope, RequestScope):
+        scope.lost_body()
 
 
 def note_failure(sender: object, exception: BaseException, **_: object) -> None:

@@ -23,7 +23,7 @@ from typing import Any, BinaryIO
 
 from flask import request
 from werkzeug.exceptions import HTTPException, NotFound, PreconditionFailed
-from werkzeug.http import parse_range_header
+from werkzeug.http import parse_date, parse_range_header
 from werkzeug.security import safe_join
 from werkzeug.wrappers import Response
 
@@ -180,8 +180,12 @@ def _heed_conditions(response: Response, size: int) -> None:
     if response.status_code == PreconditionFailed.code or _has_changed_since(response):
         raise PreconditionFailed
     asked = request.headers.get("Range")
-    if asked is not None and response.status_code != 304 and _is_usable(asked):
-        ranged = {**plain, "HTTP_RANGE": asked}
+    if asked is None or response.status_code == 304 or not _is_the_one_begun(response):
+        return
+    usable = _usable(asked, size)
+    if usable is not None:
+        ranged = {**plain, "HTTP_RANGE": usable}
+        ranged.pop("HTTP_IF_RANGE", None)
         response.make_conditional(ranged, accept_ranges=True, complete_length=size)
 
 
@@ -191,9 +195,25 @@ def _has_changed_since(response: Response) -> bool:
     return since is not None and modified is not None and modified > since
 
 
-def _is_usable(asked: str) -> bool:
-    """Say whether the Range is one to heed: RFC 9110, section 14.2."""
+def _is_the_one_begun(response: Response) -> bool:
+    """Say whether If-Range, if there is any, names this very file: RFC 9110, section 13.1.5."""
+    begun = request.headers.get("If-Range")
+    if begun is None:
+        return True
+    when = parse_date(begun)
+    if when is not None:
+        return when == response.last_modified
+    etag, is_weak = response.get_etag()
+    # Parts of two files that are alike only in meaning do not fit together.
+    return not is_weak and begun.strip() == f'"{etag}"'
+
+
+def _usable(asked: str, size: int) -> str | None:
+    """Return the Range if it is one to heed, as Werkzeug reads it: RFC 9110, section 14.2."""
     found = parse_range_header(asked)
     # Several ranges at once would have to be sent as a multipart; the whole may be sent as well.
-    is_one = found is not None and found.units == "bytes" and len(found.ranges) == 1
-    return is_one and request.method == "GET"
+    if found is None or found.units != "bytes" or len(found.ranges) != 1:
+        return None
+    # Of a file that is shorter than the end that is asked for, all of it is that.
+    is_all = found.ranges[0][0] < -size < 0
+    return ("bytes=0-" if is_all else asked) if request.method == "GET" else None

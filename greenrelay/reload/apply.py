@@ -12,7 +12,18 @@ from importlib import invalidate_caches
 
 from flask import Flask
 
-from greenrelay.boot import APPLIED, Applied, declare, in_force, parts, read
+from greenrelay.boot import (
+    APPLIED,
+    Applied,
+    cluster_problems,
+    declare,
+    import_problems,
+    in_force,
+    parts,
+    read,
+)
+from greenrelay.config.anchor import directory_problems
+from greenrelay.config.mark import told
 from greenrelay.config.resolve import Configuration
 from greenrelay.dashboard.mount import dashboards_changed
 from greenrelay.errors import ConfigError, GreenRelayError
@@ -65,6 +76,9 @@ def _reload(
     given = _divided(pairs, new) if is_split else [(*pairs[0], new)]
     # Whatever can go wrong does so before anything is changed.
     spares = [(*each, spare_app(*each)) for each in given] if found.are_for_routes else []
+    problems = told([*import_problems(new), *directory_problems(new.all), *cluster_problems(new)])
+    if problems:
+        raise ConfigError(problems)
     node = state_of(pairs[0][0]).node
     plan = service_plan(old, new, pairs[0][1].missing)
     declare(node, new)

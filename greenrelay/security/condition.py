@@ -150,6 +150,11 @@ def _equal(one: object, other: object) -> bool:
     # To Python True is 1.
     if isinstance(one, bool) or isinstance(other, bool):
         return one is other
+    # An actor has tuples where the file has lists.
+    if isinstance(one, (list, tuple)) and isinstance(other, (list, tuple)):
+        return len(one) == len(other) and all(map(_equal, one, other))
+    if isinstance(one, Mapping) and isinstance(other, Mapping):
+        return one.keys() == other.keys() and all(_equal(one[key], other[key]) for key in one)
     return one == other
 
 

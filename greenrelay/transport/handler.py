@@ -15,6 +15,7 @@ import contextlib
 import logging
 import socket as std_socket
 from collections.abc import Callable
+from http.client import HTTPException
 from typing import Any
 from weakref import WeakSet
 
@@ -125,7 +126,8 @@ class RelayHandler(WebSocketHandler):  # type: ignore[misc]
             self.socket.settimeout(self.server.write_timeout or None)
 
     def _handle_client_error(self, ex: Exception) -> Any:
-        if isinstance(ex, HeadTooLarge):
+        # What Python's parser raises for lines that are too many or too long.
+        if isinstance(ex, (HeadTooLarge, HTTPException)):
             return self._refuse_head("431 Request Header Fields Too Large")
         return super()._handle_client_error(ex)
 

@@ -44,6 +44,9 @@ class Fields:
         self._left -= len(line)
         if self._left < 0:
             raise HeadTooLarge("the header fields are larger than the server takes")
+        if b"\0" in line or b"\r" in line.removesuffix(b"\r\n"):
+            # Python's parser takes a bare CR for the end of a field, a proxy for a part of it.
+            raise ValueError("a header field has a bare carriage return or a NUL in it")
         return line
 
 

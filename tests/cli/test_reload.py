@@ -262,6 +262,23 @@ def test_the_first_service_of_all_may_come_with_a_reload(write: Write) -> None:
         wait_until(app, "a")
 
 
+@pytest.mark.parametrize("source", ["tests.cli.reloaded:nobody", "tests.cli.ends_program:main"])
+def test_a_service_whose_code_cannot_be_imported_changes_nothing(write: Write, source: str) -> None:
+    """an invalid one changes nothing"""
+    code = "- {name: code, kind: process.python, source: '%s'}\n"
+    clock = "- {name: clock, kind: process.service, process: code}\n"
+    app = create_app(write(code % "tests.cli.reloaded:answer" + clock))
+    with serving(app):
+        wait_until(app, "clock")
+        before = state_of(app).node.services["app:clock"].pid
+        write(code % source + clock)
+
+        with pytest.raises(ConfigError, match=r"nobody|SystemExit"):
+            reload(app)
+
+        assert state_of(app).node.services["app:clock"].pid == before
+
+
 def test_a_service_whose_code_is_another_one_is_restarted(write: Write) -> None:
     code = "- {name: code, kind: process.python, source: 'tests.cli.reloaded:%s'}\n"
     clock = "- {name: clock, kind: process.service, process: code}\n"

@@ -26,7 +26,7 @@ INBOX = "inbox.block_timeout, inbox.limit, inbox.overflow"
 
 def problems_of(text: str) -> tuple[str, ...]:
     with pytest.raises(ConfigError) as caught:
-        load(text, middleware=MIDDLEWARE, environ={"EMPTY": ""})
+        load(text, middleware=MIDDLEWARE, environ={"EMPTY": "", "BYTES": "\udcff"})
     return tuple(problem.removeprefix("<text>:") for problem in caught.value.problems)
 
 
@@ -143,6 +143,21 @@ def test_a_broken_file_is_refused_at_its_place(text: str, problem: str) -> None:
             "- {name: h, kind: process.host, meta: {a: ['${env:A B}']}}\n",
             '1:44: process.host "app:h": meta.a: "${env:A B}": write ${env:NAME} or '
             "${env:NAME|default}",
+        ),
+        (
+            "- {name: h, kind: process.host, max_processes: '${env:NOBODY|${env:EMPTY}}'}\n",
+            '1:48: process.host "app:h": max_processes: "${env:NOBODY|${env:EMPTY}}": a default is '
+            "text, it cannot be another variable",
+        ),
+        (
+            "- {name: h, kind: process.host, meta: {a: '${env:BYTES}'}}\n",
+            '1:43: process.host "app:h": meta.a: environment variable BYTES is not UTF-8',
+        ),
+        (
+            "- {name: h, kind: ''}\n",
+            '1:13: entry "app:h": kind: "" is not known; known: cluster, function.python, '
+            "http.dashboard, http.endpoint, http.router, http.service, http.static, process.host, "
+            "process.python, process.service, security.policy, security.token_store",
         ),
         (
             "- {name: p, kind: process.python}\n",
@@ -280,6 +295,18 @@ def test_a_broken_entry_is_refused_at_its_place(text: str, problem: str) -> None
             f"- {{name: f, {VIEW}, path: '/a/{{y}}', method: get}}\n",
             '3:70: http.endpoint "app:f": path: GET /a/{y} clashes with GET /a/{x} of "app:e" '
             "at <text>:2:70",
+        ),
+        (
+            ROUTER + f"- {{name: a.b, {VIEW}, path: /a}}\n- {{name: a_b, {VIEW}, path: /b}}\n",
+            '3:4: http.endpoint "app:a_b": name: is a_b in Flask, and so is "app:a.b" at '
+            "<text>:2:4; rename one of them",
+        ),
+        (
+            ROUTER
+            + f"- {{name: r.a, {ROUTER[14:-2]}, prefix: /1}}\n"
+            + f"- {{name: r_a, {ROUTER[14:-2]}, prefix: /2}}\n",
+            '3:4: http.router "app:r_a": name: is app_r_a in Flask, and so is "app:r.a" at '
+            "<text>:2:4; rename one of them",
         ),
         (
             "- {name: r, kind: http.router, meta.server: g, middleware: [corz]}\n",

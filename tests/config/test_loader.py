@@ -7,7 +7,7 @@ import pytest
 
 from greenrelay.config.loader import MAX_BYTES, read_source, read_text
 from greenrelay.config.mark import Mark
-from greenrelay.config.value import MAX_DEPTH
+from greenrelay.config.value import HALF, MAX_DEPTH
 from greenrelay.errors import ConfigError
 
 
@@ -78,6 +78,8 @@ def test_every_key_and_value_has_its_place() -> None:
         ("a: 1\n---\nb: 2\n", "<text>:2:1: is not YAML: expected a single document"),
         ("a: &x [*x]\n", "<text>:1:4: an alias stands inside the very value it names"),
         ("a: b\x00\n", "<text>:1:5: character U+0000 may not stand in YAML"),
+        ('a: "x\\U00110000"\n', "<text>:1:8: is not YAML: an escape is above \\U0010FFFF"),
+        ('a: "\\UFFFFFFFF"\n', "<text>:1:7: is not YAML: an escape is above \\U0010FFFF"),
         ("# nothing\n", "<text>: is empty; it must hold a map with entries or a list of entries"),
         ("a" * (MAX_BYTES + 1), f"<text>: is larger than {MAX_BYTES} bytes"),
     ],
@@ -105,12 +107,18 @@ def test_aliases_that_blow_up_are_refused() -> None:
         ("a: !!int x\n", '<text>:1:4: "x" is not !!int'),
         ("a: !!set {}\n", '<text>:1:4: tag "!!set" is not allowed; write a plain value'),
         ("a: {<<: 5}\n", "<text>:1:9: << merges a map or a list of maps"),
+        ('a: "\\ud800"\n', f'<text>:1:4: "\\ud800" has {HALF}'),
+        ('"\\udc00": 1\n', f'<text>:1:1: "\\udc00" has {HALF}'),
     ],
 )
 def test_what_configurations_do_not_use_is_a_problem(text: str, problem: str) -> None:
     _, problems = read_text(text)
 
     assert [str(found) for found in problems] == [problem]
+
+
+def test_a_character_that_json_writes_as_two_escapes_is_one() -> None:
+    assert plain('{"a\\ud83d\\ude00": "b\\ud83d\\ude00"}\n') == {"a\U0001f600": "b\U0001f600"}
 
 
 def test_a_quoted_merge_key_is_an_ordinary_key() -> None:
@@ -151,6 +159,17 @@ def test_a_file_that_is_not_there_is_told(tmp_path: Path) -> None:
         read_source(path)
 
     assert caught.value.problems == (f"{path}: cannot be read: No such file or directory",)
+
+
+def test_a_path_that_no_file_can_have_is_told() -> None:
+    with pytest.raises(ConfigError, match="a\x00b: cannot be read: embedded null byte"):
+        read_source("a\0b")
+
+
+def test_half_a_character_in_a_mapping_is_a_problem() -> None:
+    _, problems = read_source({"a": ["\udcff"]})
+
+    assert [str(found) for found in problems] == [f'<mapping>: a[0]: "\\udcff" has {HALF}']
 
 
 def test_a_mapping_that_holds_itself_is_refused() -> None:

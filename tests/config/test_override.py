@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 import pytest
 
 from greenrelay.config.address import Address
+from greenrelay.config.effective import settings as settings_of
 from greenrelay.config.resolve import Configuration, load
 from greenrelay.errors import ConfigError
 from tests.config.options_example import MIDDLEWARE, RelayOptions
@@ -70,6 +71,29 @@ def test_options_of_middleware_can_be_set_from_both() -> None:
     assert options.allowed_origins == ("https://a.example", "https://b.example")
 
 
+def test_another_name_of_an_option_is_stronger_from_outside_too() -> None:
+    text = TEXT.replace(
+        "{wsrelay.max", "{wsrelay.allowed.origins: 'https://file.example', wsrelay.max"
+    )
+    variable = {"GREENRELAY__SOCKETS__POST_OPTIONS__ALLOW_ORIGINS": "https://env.example"}
+    setting = ["sockets.post_options.allowed_origins=https://set.example"]
+
+    found = [
+        load(text, middleware=MIDDLEWARE, environ=environ, settings=settings).routers[0]
+        for environ, settings in (({}, []), (variable, []), (variable, setting))
+    ]
+
+    options = [router.middleware_options["websocket_relay"] for router in found]
+    assert options == [
+        RelayOptions(allowed_origins=(f"https://{name}.example",), max_connections=5)
+        for name in ("file", "env", "set")
+    ]
+    shown = [
+        each for each in settings_of(found[2], MIDDLEWARE) if each.name.endswith("allowed.origins")
+    ]
+    assert [each.origin for each in shown] == ["--set sockets.post_options.allowed_origins"]
+
+
 def test_what_a_value_holds_is_text_and_no_reference_or_yaml() -> None:
     found = loaded({"GREENRELAY__POOL__META__NOTE": "${env:HOME}: [a]"})
 
@@ -106,6 +130,8 @@ def test_what_a_value_holds_is_text_and_no_reference_or_yaml() -> None:
         ({}, ["pool.max_processes"], '--set pool.max_processes: is "pool.max_processes"; write '),
         ({}, ["max_processes=5"], '--set max_processes: is "max_processes=5"; write '),
         ({}, ["pol.max_processes=5"], '--set pol.max_processes: there is no entry "pol"; did you'),
+        ({"GREENRELAY__POOL__META__A": "\udcff"}, [], "GREENRELAY__POOL__META__A: is not UTF-8"),
+        ({}, ["pool.meta.a=\udcff"], "--set pool.meta.a: is not UTF-8"),
         (
             {},
             ["pool.inbox.overflow=drop"],

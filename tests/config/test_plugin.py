@@ -13,7 +13,7 @@ from greenrelay.config.resolve import load
 from greenrelay.config.schema import schema
 from greenrelay.errors import ConfigError
 from greenrelay.extension import create_app
-from tests.serving import serving
+from tests.serving import http, serving
 
 CODE = """
 from dataclasses import dataclass
@@ -148,7 +148,8 @@ def test_a_plug_in_brings_a_middleware_with_typed_options(install: Install) -> N
 
     app = create_app(SITE)
 
-    assert app.test_client().get("/").headers["X-Acme"] == "good day"
+    with serving(app) as address:
+        assert http(address, "/")[1]["x-acme"] == "good day"
 
 
 def test_options_of_a_middleware_of_a_plug_in_are_checked(install: Install) -> None:

@@ -57,6 +57,15 @@ def test_values_are_read_as_people_write_them(
     assert read(written) == value
 
 
+# No float is as large.
+HUGE = 10**400
+
+
+@pytest.mark.parametrize("read", [integer, integer_from(0), number_from(0), size, duration])
+def test_whatever_is_a_space_may_stand_around_a_number(read: Callable[[object], float]) -> None:
+    assert read("\x1f5\u2007") == 5
+
+
 @pytest.mark.parametrize(
     ("read", "written", "message"),
     [
@@ -67,6 +76,12 @@ def test_values_are_read_as_people_write_them(
         (integer_from(0, 9), 10, "is 10; it must be 0 to 9"),
         (integer_from(1), 0, "is 0; it must be at least 1"),
         (number_from(0), "x", 'is "x"; it must be a number'),
+        pytest.param(number_from(0, 9), HUGE, "is 1000", id="huge"),
+        pytest.param(number_from(0), -HUGE, "is -1000", id="hugely negative"),
+        pytest.param(duration, str(HUGE), f"duration '{HUGE}': it must be finite", id="huge text"),
+        pytest.param(duration, HUGE, f"duration {HUGE}: it must be finite", id="huge duration"),
+        pytest.param(size, str(HUGE), f"size '{HUGE}': it must be at most 1000", id="huge size"),
+        (size, 2**63, "size 9223372036854775808: it must be at most 1000000000000000000 bytes"),
         (number_from(0), True, "is true; it must be a number"),
         (number_from(0), [1], "is [1]; it must be a number"),
         (text, 1.1, "is 1.1; it must be text, write it in quotes"),
@@ -77,6 +92,9 @@ def test_values_are_read_as_people_write_them(
         (choice("a", "b"), None, "is null; it must be one of a, b"),
         (parse_address, 80, "is 80; it must look like"),
         (parse_address, "unix:", 'is "unix:"; a path must follow unix:'),
+        (parse_address, "unix:/a\0b", 'is "unix:/a\\u0000b"; a path must follow unix:'),
+        (parse_address, "[a]b:80", 'is "[a]b:80"; it must look like'),
+        (parse_address, "a[b:80", 'is "a[b:80"; it must look like'),
         (parse_address, ":x", 'is ":x"; it must look like'),
         (parse_address, ":65536", 'is ":65536"; a port is at most 65535'),
         (parse_address, "::1:80", 'is "::1:80"; write an IPv6 address in brackets'),
@@ -88,6 +106,7 @@ def test_values_are_read_as_people_write_them(
         (parse_path, "/a?b", 'is "/a?b"; it must not contain spaces, "?" or "#"'),
         (parse_path, "/a-{b}", 'is "/a-{b}"; a parameter is a whole segment such as {id}'),
         (parse_path, "/{1}", 'is "/{1}"; parameter "1" must be a Python identifier'),
+        (parse_path, "/{ä}", 'is "/{ä}"; parameter "ä" must be a Python identifier in ASCII'),
         (parse_path, "/{class}", 'is "/{class}"; parameter "class" must be a Python identifier'),
         (parse_path, "/{a}/{a...}", 'is "/{a}/{a...}"; parameter "a" is repeated'),
         (parse_path, "/{a...}/b", 'is "/{a...}/b"; a tail {name...} must be the last segment'),
@@ -96,7 +115,7 @@ def test_values_are_read_as_people_write_them(
 def test_what_cannot_be_read_says_what_is_allowed(
     read: Callable[[object], object], written: object, message: str
 ) -> None:
-    with pytest.raises(ValueError, match="is ") as caught:
+    with pytest.raises(ValueError, match=r"is |must be") as caught:
         read(written)
 
     assert str(caught.value).startswith(message)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from io import BytesIO
 from typing import Any
 
 import gevent
@@ -13,8 +14,10 @@ from flask import Flask, Response, request
 from gevent import socket
 from gevent import ssl as gevent_ssl
 from gevent.event import Event as Flag
+from werkzeug.exceptions import ClientDisconnected
 
 from greenrelay import Cancel, inbox, process, spawn_linked
+from greenrelay.http.request_body import limit_body
 from greenrelay.http.state import state_of
 from greenrelay.runtime.node import Node
 from tests.probe import Probe, assert_receive, wait_for, wait_for_ever
@@ -39,12 +42,14 @@ def node_of(app: Flask) -> Node:
     return state_of(app).node
 
 
-def ask(address: str, path: str, *, body: bytes = b"", version: str = "1.1") -> Any:
-    """Send a request and return the socket."""
+def ask(
+    address: str, path: str, *, body: bytes = b"", version: str = "1.1", length: int = 0
+) -> Any:
+    """Send a request and return the socket; ``length`` is how long the body is said to be."""
     host, _, port = address.rpartition(":")
     sock = socket.create_connection((host, int(port)), timeout=30)
-    length = f"Content-Length: {len(body)}\r\n" if body else ""
-    head = f"{'POST' if body else 'GET'} {path} HTTP/{version}\r\nHost: {address}\r\n{length}\r\n"
+    field = f"Content-Length: {length or len(body)}\r\n" if body else ""
+    head = f"{'POST' if body else 'GET'} {path} HTTP/{version}\r\nHost: {address}\r\n{field}\r\n"
     sock.sendall(head.encode() + body)
     return sock
 
@@ -198,6 +203,52 @@ def test_what_a_view_linked_ends_even_if_it_ends_in_time(app: Flask) -> None:
         sock.close()
 
         assert assert_receive(probe, kind="EXIT").result.reason == "client gone"
+
+
+def test_a_client_that_leaves_amid_its_body_ends_what_the_view_linked(app: Flask) -> None:
+    children: list[str] = []
+
+    @app.post("/upload")
+    def view() -> str:
+        children.append(spawn_linked(process.receive, "never"))
+        return f"{len(request.get_data())}"
+
+    with serving(app) as address, Probe(node_of(app)) as probe:
+        sock = ask(address, "/upload", body=b"abc", length=10)
+        wait_for(lambda: children)
+        probe.do(process.monitor, children[0])
+        sock.close()
+
+        assert assert_receive(probe, kind="EXIT").result.reason == "client gone"
+
+
+def test_a_body_that_ends_too_early_is_not_taken_for_a_whole_one() -> None:
+    """Some servers raise nothing where a client has left amid its body."""
+    short: dict[str, Any] = {"CONTENT_LENGTH": "10", "wsgi.input": BytesIO(b"one\ntwo")}
+    environs = [{**short, "wsgi.input": BytesIO(b"one\ntwo")} for _ in range(4)]
+    for environ, limit in zip(environs, (None, 10, 5000, 5000), strict=True):
+        limit_body(environ, limit)
+    bodies = [environ["wsgi.input"] for environ in environs]
+
+    assert bodies[3].read(4) == b"one\n"
+    for body, read in zip(bodies, ("read", "readlines", "read", "read"), strict=True):
+        with pytest.raises(ClientDisconnected):
+            getattr(body, read)()
+
+
+@pytest.mark.parametrize("limit", [None, 7, 5000])
+def test_a_body_is_whole_with_the_length_it_was_said_to_have(limit: int | None) -> None:
+    environs: list[dict[str, Any]] = [
+        {"CONTENT_LENGTH": "7", "wsgi.input": BytesIO(b"one\ntwo")} for _ in range(3)
+    ]
+    for environ in environs:
+        limit_body(environ, limit)
+    whole, lines, parts = (environ["wsgi.input"] for environ in environs)
+
+    assert (whole.read(), whole.read()) == (b"one\ntwo", b"")
+    assert (list(lines), lines.readline()) == ([b"one\n", b"two"], b"")
+    assert parts.readline(0) == b""
+    assert [parts.read(size) for size in (0, 5, 2, 5)] == [b"", b"one\nt", b"wo", b""]
 
 
 def test_a_stream_that_waits_ends_when_its_client_leaves(

@@ -13,7 +13,8 @@ from greenrelay.security.condition import (
     parse_conditions,
 )
 
-ADA = Actor("ada", {"role": "admin", "age": 36, "tags": ["a", "b"], "org": {"id": 7}, "ok": True})
+META = {"role": "admin", "age": 36, "tags": ["a", "b"], "org": {"id": 7}, "ok": True}
+ADA = Actor("ada", {**META, "pairs": [["k", [1, True]]], "map": {"k": {"l": [1]}}})
 ACCESS = Access(ADA, "doc.read", "app:docs/1", {"owner": "ada", "method": "GET"})
 
 
@@ -31,6 +32,11 @@ HOLDS: list[tuple[str, str, tuple[Any, ...]]] = [
     ("meta.method", "eq", ("GET",)),
     ("actor.meta.org.id", "eq", (7,)),
     ("actor.meta.ok", "eq", (True,)),
+    ("actor.meta.tags", "eq", (["a", "b"],)),
+    ("actor.meta.org", "eq", ({"id": 7},)),
+    ("actor.meta.map", "eq", ({"k": {"l": [1]}},)),
+    ("actor.meta.tags", "in", ([["a", "b"], "x"],)),
+    ("actor.meta.pairs", "contains", (["k", [1, True]],)),
     ("actor.meta.role", "ne", ("guest",)),
     ("actor.meta.age", "lt", (37,)),
     ("actor.meta.age", "gt", (35.5,)),
@@ -61,6 +67,11 @@ def test_a_condition_holds(field: str, operator: str, value: tuple[object, ...])
         # To Python 1 is True, to a policy it is not.
         ("actor.meta.ok", "eq", (1,)),
         ("actor.meta.org.id", "eq", ("7",)),
+        ("actor.meta.tags", "eq", (["a", "b", "c"],)),
+        ("actor.meta.org", "eq", ({"id": 7, "x": 1},)),
+        ("actor.meta.org", "eq", ({"no": 7},)),
+        ("actor.meta.pairs", "eq", ([["k", [1, 1]]],)),
+        ("actor.meta.tags", "ne", (["a", "b"],)),
         ("actor.id", "ne", ("ada",)),
         ("actor.meta.age", "lt", (36,)),
         ("actor.meta.age", "gt", (36,)),

@@ -290,6 +290,13 @@ def test_a_token_whose_claims_are_no_actors_makes_none(
     assert made(clock, "jwt").validate(token) is None
 
 
+def test_a_token_with_claims_in_claims_in_claims_makes_no_actor(clock: Clock) -> None:
+    body = f'{{"sub": "ada", "exp": {clock.now + 60}, "x": {"[" * 900 + "]" * 900}}}'
+    token = jwt.api_jws.encode(body.encode(), SECRET, "HS256", {"typ": "JWT"})
+
+    assert made(clock, "jwt").validate(token) is None
+
+
 def test_a_token_of_another_algorithm_makes_no_actor(clock: Clock) -> None:
     long = SECRET * 2
 

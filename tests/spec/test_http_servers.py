@@ -127,6 +127,22 @@ def test_a_body_beyond_the_limit_is_413(kind: str, tmp_path: Path) -> None:
         assert not server.trouble
 
 
+@every_server
+def test_a_body_that_is_none_is_400(kind: str, tmp_path: Path) -> None:
+    """A client that leaves amid its body has sent none, and so has one whose chunks are none."""
+    short = request("/count", "Content-Length: 50", method="POST") + b"part"
+    chunk = request("/count", "Transfer-Encoding: chunked", method="POST") + b"-3\r\nabc\r\n"
+    with started(kind, tmp_path) as server:
+        address = address_of(server)
+        for body in (short, chunk):
+            with asked(address, body) as sock:
+                sock.shutdown(socket.SHUT_WR)
+                assert sock.recv(65536).startswith(b"HTTP/1.1 400 ")
+
+        assert server.stop() == 0
+        assert not server.trouble
+
+
 @pytest.mark.parametrize("kind", ["run", "worker", "gevent-websocket"])
 def test_the_timeouts_of_the_configuration_hold(kind: str, tmp_path: Path) -> None:
     fields = ("timeouts: {read: 100ms, idle: 100ms}", "limits.header_size: 1KiB")

@@ -192,6 +192,27 @@ def test_a_target_that_is_dead_or_unknown_is_503_in_json() -> None:
             assert json.loads(refused.body) == {"error": "target_gone"}
 
 
+def test_the_log_says_who_was_to_relay_and_who_is_not_there(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    with relaying(lambda b: relay("no such\nname")) as bench:
+        bench.refusal()
+
+    (line,) = [each.message for each in caplog.records if each.name == "greenrelay.http"]
+    assert line.endswith(' relays to "no such\\nname", which is no process that lives')
+
+
+@pytest.mark.parametrize(
+    "extra", [{"Content-Length": "5"}, {"Transfer-Encoding": "chunked"}], ids=["sized", "chunked"]
+)
+def test_a_handshake_with_a_body_is_400(extra: dict[str, str]) -> None:
+    """What nobody reads of it would be taken for frames."""
+    with relaying(lambda b: relay(b.target.pid)) as bench:
+        refused = bench.refusal(headers=extra)
+
+        assert (refused.status, bench.calls) == (400, 0)
+
+
 def test_a_target_that_ends_before_the_answer_is_503() -> None:
     with relaying(lambda b: relay(process.pid())) as bench:
         refused = bench.refusal()

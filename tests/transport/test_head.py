@@ -134,6 +134,26 @@ def test_header_fields_beyond_the_limit_are_431(fields: bytes) -> None:
         assert read_all(sock).startswith(b"HTTP/1.1 431 Request Header Fields Too Large\r\n")
 
 
+def test_more_header_fields_than_python_takes_are_431_and_no_traceback(
+    caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with site() as address, connected(address) as sock:
+        sock.sendall(REQUEST + b"X: 1\r\n" * 200 + b"\r\n")
+
+        assert read_all(sock).startswith(b"HTTP/1.1 431 Request Header Fields Too Large\r\n")
+
+    assert "Traceback" not in capfd.readouterr().err + caplog.text
+
+
+@pytest.mark.parametrize("field", [b"X: a\rContent-Length: 5", b"X: a\0b", b"X: a\r"])
+def test_a_field_with_a_bare_carriage_return_or_a_nul_is_400(field: bytes) -> None:
+    """Python's parser would begin a new field there, a proxy before it would not."""
+    with site() as address, connected(address) as sock:
+        sock.sendall(REQUEST + field + b"\r\n\r\n")
+
+        assert read_all(sock).startswith(b"HTTP/1.1 400 Bad Request\r\n")
+
+
 def test_header_fields_up_to_the_limit_pass() -> None:
     with site(head_size=1024) as address, connected(address) as sock:
         fields = b"Connection: close\r\nX: "

@@ -18,6 +18,7 @@ from werkzeug.wrappers import Response
 
 from greenrelay.config.fragment import text_like, written_as
 from greenrelay.config.mark import shown
+from greenrelay.config.naming import blueprint_name, endpoint_name
 from greenrelay.http.actor import authority, current_actor
 from greenrelay.http.middleware.decorator import synchronous
 
@@ -57,8 +58,7 @@ def guard(action: str, resource: Callable[[], str | None]) -> Callable[[View], V
 
 def flask_endpoint(router_id: str, endpoint_id: str) -> str:
     """Return the name under which Flask knows the endpoint of an entry."""
-    blueprint = router_id.replace(":", "_").replace(".", "_")
-    return f"{blueprint}.{endpoint_id.partition(':')[2].replace('.', '_')}"
+    return f"{blueprint_name(router_id)}.{endpoint_name(router_id, endpoint_id)}"
 
 
 def _refusal(action: str, resource: str | None) -> Response | None:

@@ -44,7 +44,7 @@ _QUIET_SECONDS = 60.0
 _positive = integer_from(1)
 
 
-@written_as(text_like(r"ip|header:\s*\S+|query:\s*\S.*"))
+@written_as(text_like(r"ip|header\s*:\s*\S+|query\s*:\s*\S[\s\S]*"))
 def _key(value: object) -> str:
     """Read ``ip``, ``header:X-Name`` or ``query:name``."""
     kind, colon, name = text(value).partition(":")

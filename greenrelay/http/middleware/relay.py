@@ -15,10 +15,11 @@ from flask import current_app, make_response, request
 from greenlet import getcurrent
 from werkzeug.wrappers import Response
 
+from greenrelay.config.mark import shown
 from greenrelay.core.pid import Pid
 from greenrelay.errors import InvalidRelayCommand, UnsupportedServer
 from greenrelay.http.middleware.decorator import keyword_options
-from greenrelay.http.relay_response import RETRY_AFTER, cancel_orphan, find_target, refuse
+from greenrelay.http.relay_response import RETRY_AFTER, cancel_orphan, find_target, gone, refuse
 from greenrelay.http.scope import RequestScope
 from greenrelay.http.state import state_of
 from greenrelay.relay.origin import OriginPolicy
@@ -106,6 +107,17 @@ class Relay:
         server = request.environ.get("SERVER_SOFTWARE") or "this WSGI server"
         log.error("%s: %s", request_path(), UnsupportedServer(server))
         return refuse(500, f"This server cannot relay {self.what}; its log says what can.")
+
+    def refuse_gone(self, target: str) -> Response:
+        """Return the refusal of a client whose target is dead, or has a name that nobody has."""
+        self.count("target_gone")
+        log.warning(
+            "%s: view %s relays to %s, which is no process that lives",
+            request_path(),
+            request.endpoint,
+            shown(target),
+        )
+        return gone()
 
     def refuse_command(self, header: str, error: InvalidRelayCommand) -> Response:
         """Return the refusal of a bad command, and cancel whom it names."""

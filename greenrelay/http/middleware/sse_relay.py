@@ -34,7 +34,7 @@ from greenrelay.http.middleware.relay import (
     request_path,
     request_scope,
 )
-from greenrelay.http.relay_response import find_target, going_away, gone, refuse
+from greenrelay.http.relay_response import find_target, going_away, refuse
 from greenrelay.http.state import AppState, state_of
 from greenrelay.http.stream_answer import StreamAnswer
 from greenrelay.relay.origin import OriginPolicy, parse_origins
@@ -162,8 +162,7 @@ class _Attempt:
         state = self._state
         target = command.target_pid and find_target(state.node, command.target_pid)
         if command.target_pid is not None and not target:
-            RELAY.count("target_gone")
-            return gone()
+            return RELAY.refuse_gone(command.target_pid)
         pid = Pid.parse(target) if target else None
         refusal = self._check(command.metadata.get("user_id"))
         if refusal is not None:

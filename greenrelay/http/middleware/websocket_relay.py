@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 from flask import current_app, request
 from werkzeug.wrappers import Response
 
+from greenrelay.config.fragment import text_like, written_as
 from greenrelay.config.options import boolean as boolean_option
 from greenrelay.config.options import (
     choice,
@@ -43,7 +44,6 @@ from greenrelay.http.relay_response import (
     Acceptance,
     find_target,
     going_away,
-    gone,
     refusal_response,
     refuse,
 )
@@ -69,6 +69,7 @@ _NOT_GIVEN = -1.0
 _count = integer_from(0)
 
 
+@written_as({"type": "boolean"}, text_like("on|off"))
 def _on_or_off(value: object) -> bool:
     # YAML reads a bare on or off as a boolean.
     if isinstance(value, bool):
@@ -172,6 +173,11 @@ def _check(upgrade: Upgrade, options: RelayOptions) -> Response | None:
     if refusal is not None:
         RELAY.count("bad_handshake")
         return refusal_response(refusal)
+    environ = request.environ
+    if environ.get("CONTENT_LENGTH", "0") not in ("", "0") or "HTTP_TRANSFER_ENCODING" in environ:
+        # Whoever does not read it would take it for frames.
+        RELAY.count("bad_handshake")
+        return refuse(400, "A WebSocket is asked for without a body.")
     unwanted = RELAY.refuse_origin(upgrade.origin, options.origins, options.allowed_origins)
     if unwanted is not None:
         return unwanted
@@ -219,8 +225,7 @@ def _relay(response: Response, upgrade: Upgrade | None, options: RelayOptions) -
         RELAY.count("not_an_upgrade")
         return refusal_response(NOT_AN_UPGRADE)
     if target is None:
-        RELAY.count("target_gone")
-        return gone()
+        return RELAY.refuse_gone(command.target_pid)
     user, limit = command.metadata.get("user_id"), options.max_connections_per_user
     connections = state_of(current_app).connections
     if user is not None and not connections.count_for(upgrade, "user", str(user), limit):

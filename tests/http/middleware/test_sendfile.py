@@ -246,6 +246,10 @@ def test_a_cache_asks_each_time_unless_the_view_says_how_long(address: str) -> N
         ("bytes=-3", b"789", "bytes 7-9/10"),
         ("bytes=8-99", b"89", "bytes 8-9/10"),
         ("bytes=0-0", b"0", "bytes 0-0/10"),
+        ("bytes=-10", b"0123456789", "bytes 0-9/10"),
+        # RFC 9110, 14.1.2: of what is shorter than the suffix the entire representation is used.
+        ("bytes=-11", b"0123456789", "bytes 0-9/10"),
+        ("bytes=-99999999999999999999", b"0123456789", "bytes 0-9/10"),
     ],
 )
 def test_a_range_is_a_part(address: str, asked: str, body: bytes, content_range: str) -> None:
@@ -334,6 +338,24 @@ def test_if_range_of_another_version_gets_the_whole(address: str) -> None:
 
     assert get(address, "ten.txt", Range="bytes=0-1", If_Range=etag).body == b"01"
     assert get(address, "ten.txt", Range="bytes=0-1", If_Range='"old"').body == TEN
+
+
+def test_if_range_is_heeded_only_for_the_very_same_bytes(address: str) -> None:
+    """RFC 9110, 13.1.5: strong comparison of validators, and an exact match of dates."""
+    first = get(address, "ten.txt").headers
+    later = "Thu, 01 Jan 2099 00:00:00 GMT"
+
+    by_date = get(address, "ten.txt", Range="bytes=0-1", If_Range=first["last-modified"])
+
+    assert by_date.body == b"01"
+    for other in (f"W/{first['etag']}", first["etag"].strip('"'), later, "", "nonsense"):
+        assert get(address, "ten.txt", Range="bytes=0-1", If_Range=other).body == TEN
+
+
+def test_if_range_does_not_match_a_weak_validator(address: str) -> None:
+    headers = {HEADER: "ten.txt", "ETag": 'W/"mine"'}
+
+    assert send(address, headers, Range="bytes=0-1", If_Range='"mine"').body == TEN
 
 
 # files that change while they are sent

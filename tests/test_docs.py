@@ -21,7 +21,9 @@ from greenrelay.config.options import option_names
 from greenrelay.config.resolve import load
 from greenrelay.http.middleware.websocket_relay import RelayOptions
 from greenrelay.http.registry import SPECS
+from greenrelay.http.state import state_of
 from tests.docs import DOCS, ROOT, Block, blocks, pages
+from tests.probe import wait_for
 from tests.serving import Refused, connected, serving
 
 FILES = [block for block in blocks() if block.title is not None]
@@ -131,10 +133,20 @@ def test_the_parrot_of_the_relay_talks_to_a_user_only(folder: Callable[[str], Pa
 def test_the_desk_of_the_relay_hands_its_client_on(folder: Callable[[str], Path]) -> None:
     app = _app_of(folder("websocket-relay.md") / "desk.py")
 
-    with serving(app) as address, connected(address, "/desk") as client:
-        client.send("tea")
+    with serving(app) as address:
+        with connected(address, "/desk") as client:
+            client.send("tea")
+            assert client.recv() == "transfer: ask me about tea"
 
-        assert client.recv() == "transfer: ask me about tea"
+        # And nobody is left when the client has gone.
+        wait_for(lambda: not state_of(app).node.processes)
+
+
+def test_a_target_that_is_spawned_for_each_client_ends_when_he_leaves() -> None:
+    spawning = [block for block in blocks("python") if "relay(spawn(" in block.text]
+
+    assert spawning
+    assert [block.place for block in spawning if "leave" not in block.text] == []
 
 
 def test_every_option_of_the_relay_is_on_its_page() -> None:

@@ -13,7 +13,7 @@ from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.wait import WebDriverWait
 
-WAIT_SECONDS = 20
+WAIT_SECONDS = 40
 
 # Endless ones, as of the dots beside "is writing", do not count.
 IS_AT_REST = """

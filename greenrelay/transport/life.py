@@ -42,6 +42,8 @@ if TYPE_CHECKING:
     from greenrelay.transport.tap import Tap
 
 CLOSE_TIMEOUT = 5.0
+# For a client that reads on, but a byte at a time: it would keep its place for ever.
+LONGEST_CLOSE = 60.0
 NO_CODE = 1005
 LOST = 1006
 
@@ -155,7 +157,7 @@ class Life(Process):
         self.socket.write(encode(CLOSE, close_payload(code, reason)), is_last=True)
         if self._stage == CLOSING:
             self._pulse.stop()
-            self._await_close()
+            self._await_close(LONGEST_CLOSE)
             self.go_on()
 
     def drain(self) -> None:
@@ -272,14 +274,14 @@ class Life(Process):
         log.warning("%s: closed with %d: %s", self.pid, code, why)
         self._fail(code, why, why)
 
-    def _await_close(self) -> None:
-        due = partial(self._on_close_due, self.socket.bytes_out)
+    def _await_close(self, rest: float) -> None:
+        due = partial(self._on_close_due, self.socket.bytes_out, rest - CLOSE_TIMEOUT)
         self._close_timer = self.node.timers.call_after(CLOSE_TIMEOUT, due)
 
-    def _on_close_due(self, bytes_out: int) -> None:
+    def _on_close_due(self, bytes_out: int, rest: float) -> None:
         # A client that still reads what was queued before the close frame cannot answer that yet.
-        if self.socket.bytes_out != bytes_out:
-            self._await_close()
+        if self.socket.bytes_out != bytes_out and rest > 0:
+            self._await_close(rest)
         else:
             self._on_close_timeout()
 

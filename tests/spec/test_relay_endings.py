@@ -298,6 +298,31 @@ def test_a_client_that_still_reads_what_was_queued_has_time_to_answer() -> None:
         assert_ended(watched, 1000, "that was all", clean=True)
 
 
+def test_a_client_that_reads_what_was_queued_too_slowly_is_dropped_all_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(life, "LONGEST_CLOSE", 2 * life.CLOSE_TIMEOUT)
+    with (
+        relaying(queue_messages=1000, queue_bytes="64MiB") as bench,
+        VirtualClock(bench.node) as clock,
+        Probe(bench.node) as watcher,
+        bench.connect() as client,
+    ):
+        watched = Watched(bench, watcher)
+        connection = bench.connection(watched.client_pid)
+        bench.send_numbers(watched.client_pid)
+        bench.node.send(watched.client_pid, "ws.close", "that was all")
+        for _ in range(2):
+            written = connection.socket.bytes_out
+            while connection.socket.bytes_out == written:
+                assert client.recv() is not None
+            assert connection.depth()
+            clock.advance(life.CLOSE_TIMEOUT)
+
+        reason = "the client did not answer the closing handshake (1000 that was all)"
+        assert_ended(watched, 1006, reason, clean=False)
+
+
 def test_a_client_that_does_not_answer_the_close_frame_is_dropped(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

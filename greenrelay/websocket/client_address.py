@@ -14,6 +14,7 @@ from greenrelay.errors import InvalidURL
 
 _PORTS = {"ws": 80, "wss": 443, "http": 80}
 _UNSAFE = re.compile(r"[\x00-\x20\x7f]")
+_PASSWORD = re.compile(r"^([^/?#]*//[^/?#:@]*:)[^/?#]*@")
 _SAFE = "/?:@!$&'()*+,;=-._~%[]"
 
 
@@ -39,7 +40,7 @@ def parse_url(url: object) -> Address:
     parts = _split(url, ("ws", "wss"))
     assert isinstance(url, str), "what could be split is text"
     if parts.fragment or url.endswith("#"):
-        raise InvalidURL(url, "a WebSocket has no fragment: leave out what follows the #")
+        raise _invalid(url, "a WebSocket has no fragment: leave out what follows the #")
     host, port = _host_and_port(url, parts)
     path = quote(parts.path or "/", safe=_SAFE)
     query = f"?{quote(parts.query, safe=_SAFE)}" if parts.query else ""
@@ -67,17 +68,22 @@ def parse_proxy(url: str) -> Address:
     return Address(False, host, port, "", shown.partition("//")[2], _credentials(parts), shown)
 
 
+def _invalid(url: object, why: str = "") -> InvalidURL:
+    # Whoever reads the log is to see what is wrong, and no password.
+    return InvalidURL(_PASSWORD.sub(r"\1***@", url) if isinstance(url, str) else url, why)
+
+
 def _split(url: object, schemes: tuple[str, ...]) -> SplitResult:
     if not isinstance(url, str):
-        raise InvalidURL(url)
+        raise _invalid(url)
     if unsafe := _UNSAFE.search(url):
-        raise InvalidURL(url, f"{unsafe[0]!r} at {unsafe.start()} must be quoted")
+        raise _invalid(url, f"{unsafe[0]!r} at {unsafe.start()} must be quoted")
     try:
         parts = urlsplit(url)
     except ValueError as error:
-        raise InvalidURL(url, str(error)) from error
+        raise _invalid(url, str(error)) from error
     if parts.scheme not in schemes:
-        raise InvalidURL(url, f"the scheme is {parts.scheme!r}; it must be {' or '.join(schemes)}")
+        raise _invalid(url, f"the scheme is {parts.scheme!r}; it must be {' or '.join(schemes)}")
     return parts
 
 
@@ -85,16 +91,16 @@ def _host_and_port(url: object, parts: SplitResult) -> tuple[str, int]:
     try:
         host, port = parts.hostname, parts.port
     except ValueError as error:
-        raise InvalidURL(url, str(error)) from error
+        raise _invalid(url, str(error)) from error
     if not host:
-        raise InvalidURL(url, "it names no host")
+        raise _invalid(url, "it names no host")
     if port == 0:
-        raise InvalidURL(url, "port 0 is none to connect to")
+        raise _invalid(url, "port 0 is none to connect to")
     try:
         # What is ASCII stays as it is: an underscore is no name of a host, and is used as one.
         name = host if host.isascii() else host.encode("idna").decode()
     except UnicodeError as error:
-        raise InvalidURL(url, f"host {host!r} is no name: {error}") from error
+        raise _invalid(url, f"host {host!r} is no name: {error}") from error
     return name, port or _PORTS[parts.scheme]
 
 

@@ -63,6 +63,23 @@ def test_what_is_no_address_is_an_error(url: object, why: str) -> None:
     assert isinstance(caught.value, ValueError)
 
 
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("ws://ada:secret@host:0/", "'ws://ada:***@host:0/'"),
+        ("ws://ada:se:cr@et@host/#part", "'ws://ada:***@host/#part'"),
+        ("http://ada:secret@host/", "'http://ada:***@host/'"),
+        ("ws://ada:secret@/", "'ws://ada:***@/'"),
+        ("ws://host:0/a:b@c", "'ws://host:0/a:b@c'"),
+    ],
+)
+def test_an_error_shows_no_password(url: str, shown: str) -> None:
+    with pytest.raises(InvalidURL) as caught:
+        parse_url(url)
+
+    assert str(caught.value).startswith(f"URL {shown}: ")
+
+
 @pytest.mark.parametrize("url", ["http://proxy:3128", "proxy:3128"])
 def test_a_proxy_may_be_named_without_a_scheme(url: str) -> None:
     proxy = parse_proxy(url)

@@ -142,9 +142,10 @@ def test_a_server_that_restarts_takes_no_node_and_no_name_away(
 
     a.sink.wait_told("engine", True)
     b.sink.wait_told("engine", True)
+    # The server has lost all it knew of names, and nobody has made their bucket anew yet.
+    assert b.engine.lookup("n3") == "pa"
     a.sink.wait_told("gap", "b")
     b.sink.wait_told("gap", "a")
-    # The server has lost all it knew of names.
     assert b.engine.lookup("n3") == "pa"
     assert b.engine.claim("n7", "pb") == "pa"
     assert all(a.engine.holds(f"n{number}", "pa") for number in range(20))
@@ -155,6 +156,28 @@ def test_a_server_that_restarts_takes_no_node_and_no_name_away(
         kinds = [told[:2] for told in node.sink.told if told[0] in ("up", "down", "engine")]
         assert kinds == [("up", other), ("engine", False), ("engine", True)]
     assert [name for name in b.sink.names if name[1] is None] == []
+
+
+def test_a_lookup_waits_for_the_rows_of_a_server_that_is_back_without_them(
+    broken: Restarted, join_broken: Join
+) -> None:
+    a, b = join_broken("a"), join_broken("b")
+    meet(a, b)
+    a.engine.claim("n", "pa")
+    wait_for(lambda: ("n", "pa") in b.sink.names)
+    bucket = a.engine._names.keeper.bucket
+    for node in (a, b):
+        # As after a restart, when the connection is up and nobody has looked for the rows yet.
+        node.engine._names.keeper._feed.break_off()
+    assert bucket.call(f"STREAM.DELETE.{bucket.stream}", b"").error is None
+
+    looking = gevent.spawn(b.engine.lookup, "n")
+    assert looking.join(0.1) is None
+    assert not looking.ready()
+    for node in (a, b):
+        node.engine._names.keeper.on_connection()
+
+    assert looking.get(timeout=30) == "pa"
 
 
 def test_a_node_without_the_server_for_long_counts_all_as_gone_and_begins_anew(

@@ -16,11 +16,13 @@ from greenrelay.cluster.engine import Watcher
 from greenrelay.cluster.nats.bucket import Bucket, Conflict, Row
 from greenrelay.cluster.nats.keeper import Keeper, clock
 from greenrelay.cluster.nats.lease import Claim, Lease
+from greenrelay.cluster.nats.owner import NobodyAnswers
 from greenrelay.cluster.nats.table import Holding, Told, key_of
 from greenrelay.errors import EngineError
 
 log = logging.getLogger("greenrelay.cluster")
 PATIENCE = 5.0
+RETRY = 0.02
 
 
 class Names:
@@ -71,19 +73,25 @@ class Names:
 
     def lookup(self, name: str) -> str | None:
         """Return the owner of a name, or None; may wait. Raises EngineError."""
-        held = self.keeper.lease.owner_of(name, clock())
-        if held is not None:
-            return held
-        try:
-            holding = self._holding(self._bucket.get(key_of(name)))
-            is_owned = holding is not None and self.keeper.is_alive(holding.lease)
-        except EngineError:
-            if not self.keeper.is_current:
-                raise
-            return self.keeper.table.owners.get(name)
-        if holding is not None and is_owned:
-            return holding.owner
-        return self.keeper.table.owners.get(name) if self.keeper.is_settling else None
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            held = self.keeper.lease.owner_of(name, clock())
+            if held is not None:
+                return held
+            try:
+                holding = self._holding(self._bucket.get(key_of(name)))
+                is_owned = holding is not None and self.keeper.is_alive(holding.lease)
+            except EngineError as error:
+                if self.keeper.is_current:
+                    return self.keeper.table.owners.get(name)
+                # A server that is back without its rows gets them again from the keepers.
+                if not isinstance(error, NobodyAnswers) or time.monotonic() > deadline:
+                    raise
+                gevent.sleep(RETRY)
+                continue
+            if holding is not None and is_owned:
+                return holding.owner
+            return self.keeper.table.owners.get(name) if self.keeper.is_settling else None
 
     def _claim(self, name: str, owner: str, deadline: float) -> str:
         expected = 0

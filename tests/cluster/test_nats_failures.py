@@ -165,17 +165,20 @@ def test_a_lookup_waits_for_the_rows_of_a_server_that_is_back_without_them(
     meet(a, b)
     a.engine.claim("n", "pa")
     wait_for(lambda: ("n", "pa") in b.sink.names)
-    bucket = a.engine._names.keeper.bucket
-    for node in (a, b):
+    assert isinstance(a.engine, NatsEngine)
+    assert isinstance(b.engine, NatsEngine)
+    keepers = [each._names.keeper for each in (a.engine, b.engine)]
+    for keeper in keepers:
         # As after a restart, when the connection is up and nobody has looked for the rows yet.
-        node.engine._names.keeper._feed.break_off()
+        keeper._feed.break_off()
+    bucket = keepers[0].bucket
     assert bucket.call(f"STREAM.DELETE.{bucket.stream}", b"").error is None
 
     looking = gevent.spawn(b.engine.lookup, "n")
-    assert looking.join(0.1) is None
+    looking.join(0.1)
     assert not looking.ready()
-    for node in (a, b):
-        node.engine._names.keeper.on_connection()
+    for keeper in keepers:
+        keeper.on_connection()
 
     assert looking.get(timeout=30) == "pa"
 

@@ -373,8 +373,11 @@ def test_a_connection_that_is_back_in_time_is_no_death(join_patient: Join) -> No
     assert isinstance(b.engine, NatsEngine)
     assert b.engine.claim("n", "pb") == "pb"
 
+    client = b.engine._client
     for _ in range(5):
-        b.engine._client.reconnect("of a test")
+        # The other one hears of the new connection before this one knows that it is there.
+        wait_for(lambda: client.is_connected)
+        client.reconnect("of a test")
         a.sink.wait_told("gap", "b")
         a.sink.told.remove(("gap", "b"))
 

@@ -124,7 +124,8 @@ def test_a_slow_engine_holds_senders_back_within_bounds_and_loses_nothing(lab: L
         session.max_frames = 2_000
         far.do("collect", 6_000)
         there = gr.Pid.parse(far.told("collects"))
-        proxy.delay, proxy.rate = 0.01, 400_000
+        # Slower than any sender, on a busy machine too, until one was refused.
+        proxy.delay, proxy.rate = 0.01, 20_000
 
         refused = deepest = sent = 0
         while sent < 6_000:
@@ -133,6 +134,7 @@ def test_a_slow_engine_holds_senders_back_within_bounds_and_loses_nothing(lab: L
                 sent += 1
             except gr.InboxFull:
                 refused += 1
+                proxy.rate = 400_000
                 gevent.sleep(0.01)
             deepest = max(deepest, len(session))
         proxy.delay, proxy.rate = 0.0, 0
@@ -142,6 +144,8 @@ def test_a_slow_engine_holds_senders_back_within_bounds_and_loses_nothing(lab: L
         assert refused > 0
         assert counts(near)["ring_full"] == refused
         assert deepest <= 2_000
+        # What has come is acknowledged a little later.
+        wait_for(lambda: not len(session))
         assert here.do(gr.call, far.pid, "ask", "there") == "there"
         assert_nothing(here)
 

@@ -12,7 +12,8 @@ from collections.abc import Sequence
 
 import click
 
-from greenrelay.cli.files import fail, files_of, read_checked, reads_files
+from greenrelay.cli.files import files_of, read_checked, reads_files
+from greenrelay.cli.printing import fail
 from greenrelay.config.resolve import Configuration
 from greenrelay.errors import ConfigError
 

@@ -15,7 +15,8 @@ import gevent
 from gevent.event import Event as Flag
 
 from greenrelay.admin.client import Endpoint
-from greenrelay.cli.files import fail, read_or_fail, table, takes_files
+from greenrelay.cli.files import read_or_fail, takes_files
+from greenrelay.cli.printing import fail, table
 from greenrelay.cli.remote import asks_a_program, show
 from greenrelay.cluster.address import parse_address
 from greenrelay.cluster.engine import Engine, Member, is_looker, looker

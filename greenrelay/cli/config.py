@@ -12,7 +12,8 @@ from itertools import groupby
 import click
 
 from greenrelay.admin.client import Endpoint
-from greenrelay.cli.files import fail, read_or_fail, reads_files, table
+from greenrelay.cli.files import read_or_fail, reads_files
+from greenrelay.cli.printing import fail, table
 from greenrelay.cli.remote import explained, show, the_one, with_pid
 from greenrelay.config.effective import Setting
 from greenrelay.config.effective import settings as settings_of

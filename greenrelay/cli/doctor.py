@@ -16,7 +16,7 @@ import click
 
 from greenrelay.admin.client import AdminError, Endpoint, running
 from greenrelay.admin.facts import own_facts
-from greenrelay.cli.files import readable
+from greenrelay.cli.printing import readable
 from greenrelay.cli.remote import at_once, show, with_json
 
 OK, NOTE, WRONG = "ok", "note", "wrong"

@@ -1,21 +1,20 @@
-"""What commands that read a configuration share: their arguments, and how they fail.
+"""What commands that read a configuration share: their arguments, and reading it or failing.
 
 Source: Operations, "Command line"; Configuration.
 """
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Sequence
-from typing import Any, NoReturn
+from typing import Any
 
 import click
 from flask import Flask
 
 from greenrelay.boot import check, read
+from greenrelay.cli.printing import fail
 from greenrelay.config.resolve import Configuration
 from greenrelay.errors import ConfigError
-from greenrelay.printable import printable
 
 Command = Callable[..., Any]
 DEFAULT_FILE = "config.yaml"
@@ -61,25 +60,3 @@ def read_or_fail(files: Sequence[str], settings: Sequence[str]) -> Configuration
         return read_checked(files, settings)
     except ConfigError as error:
         fail(str(error))
-
-
-def fail(text: str, status: int = 2) -> NoReturn:
-    """Print what is wrong and exit."""
-    click.echo(text, err=True)
-    sys.exit(status)
-
-
-def readable(text: str) -> str:
-    """Return text of several lines of which none can move a cursor."""
-    return "\n".join(printable(line.expandtabs(4)) for line in text.split("\n"))
-
-
-def table(rows: Sequence[Sequence[str]]) -> str:
-    """Return rows as lines with aligned columns; no cell can move a cursor."""
-    rows = [[printable(cell) for cell in row] for row in rows]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = (
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-        for row in rows
-    )
-    return "\n".join(lines)

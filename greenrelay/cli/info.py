@@ -8,7 +8,7 @@ from __future__ import annotations
 import click
 
 from greenrelay.admin.client import Endpoint
-from greenrelay.cli.files import readable, table
+from greenrelay.cli.printing import readable, table
 from greenrelay.cli.remote import age, asks_a_program, show
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import click
 
 from greenrelay.admin.client import Endpoint
-from greenrelay.cli.files import fail
+from greenrelay.cli.printing import fail
 from greenrelay.cli.remote import asks_a_program, show
 from greenrelay.durations import parse_duration
 

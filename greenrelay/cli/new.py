@@ -15,7 +15,7 @@ from pathlib import Path
 
 import click
 
-from greenrelay.cli.files import fail
+from greenrelay.cli.printing import fail
 
 PLACEHOLDER = "PROJECT"
 VERSION = "GREENRELAY-VERSION"

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import click
 
 from greenrelay.admin.client import AdminError, Unanswered
-from greenrelay.cli.files import readable
+from greenrelay.cli.printing import readable
 from greenrelay.cli.remote import Programs, asks_all_programs, show
 
 

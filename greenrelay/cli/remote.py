@@ -19,7 +19,7 @@ import click
 import gevent
 
 from greenrelay.admin.client import AdminError, Answer, Endpoint, running
-from greenrelay.cli.files import fail, readable, table
+from greenrelay.cli.printing import fail, readable, table
 
 Command = Callable[..., Any]
 T = TypeVar("T")

@@ -10,7 +10,7 @@ import time
 import click
 
 from greenrelay.admin.client import Answer
-from greenrelay.cli.files import readable
+from greenrelay.cli.printing import readable
 from greenrelay.cli.remote import Programs, asks_all_programs, show
 
 

@@ -13,7 +13,8 @@ import click
 from flask import Flask
 
 from greenrelay.boot import mount
-from greenrelay.cli.files import read_or_fail, reads_files, table
+from greenrelay.cli.files import read_or_fail, reads_files
+from greenrelay.cli.printing import table
 from greenrelay.config.entries import HttpDashboard, HttpRouter, HttpStatic
 from greenrelay.config.resolve import Configuration
 

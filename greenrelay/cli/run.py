@@ -20,9 +20,10 @@ from gevent.event import Event as Flag
 from greenrelay.admin.command import Program
 from greenrelay.admin.endpoint import Endpoint
 from greenrelay.boot import LOOK_INTERVAL, has_started
-from greenrelay.cli.files import fail, files_of, takes_files
+from greenrelay.cli.files import files_of, takes_files
 from greenrelay.cli.hangup import Hangup
 from greenrelay.cli.logs import FORMATS, TEXT, set_up
+from greenrelay.cli.printing import fail
 from greenrelay.cli.workers import SIGNALS, Orders, Parent
 from greenrelay.cli.workers_assignment import Assignment, Greeting, Line
 from greenrelay.cli.workers_listening import CannotListen, SharedServer, server_for

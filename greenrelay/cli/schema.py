@@ -9,7 +9,7 @@ import json
 
 import click
 
-from greenrelay.cli.files import fail
+from greenrelay.cli.printing import fail
 from greenrelay.config.mark import Problem, told
 from greenrelay.config.plugin import known_kinds
 from greenrelay.config.schema import schema as schema_of

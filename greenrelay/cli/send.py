@@ -10,7 +10,7 @@ import json
 import click
 
 from greenrelay.admin.client import Endpoint
-from greenrelay.cli.files import fail
+from greenrelay.cli.printing import fail
 from greenrelay.cli.remote import asks_a_program, show
 
 

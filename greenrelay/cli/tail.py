@@ -14,7 +14,7 @@ import click
 import gevent
 
 from greenrelay.admin.client import Answer, Endpoint
-from greenrelay.cli.files import fail
+from greenrelay.cli.printing import fail
 from greenrelay.cli.remote import as_text, asks_a_program
 from greenrelay.printable import printable
 

@@ -17,7 +17,7 @@ import gevent
 from gevent.event import Event as Flag
 
 from greenrelay.admin.client import Answer, Gone, running
-from greenrelay.cli.files import fail, readable, table
+from greenrelay.cli.printing import fail, readable, table
 from greenrelay.cli.remote import (
     NOBODY,
     age,

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from itertools import cycle
 
+import gevent
 import pytest
 
 from greenrelay.cluster.address import parse_address
@@ -29,18 +30,26 @@ cluster: {{ name: three, listen: "127.0.0.1:ROUTE", routes: [ROUTES] }}
 """
 
 
+def configurations(number: int) -> list[str]:
+    """Return what the servers of a cluster are told, of each other too."""
+    free_ports = free(number)
+    routes = ", ".join(f'"nats://127.0.0.1:{port}"' for port in free_ports)
+    return [
+        CONFIGURATION.replace("SERVER", f"s{index}")
+        .replace("ROUTES", routes)
+        .replace("ROUTE", str(port))
+        for index, port in enumerate(free_ports)
+    ]
+
+
 @pytest.fixture
 def servers(request: pytest.FixtureRequest) -> Iterator[list[DevelopmentServer]]:
     """Servers that are one cluster, three unless the test says how many."""
-    free_ports = free(getattr(request, "param", 3))
-    routes = ", ".join(f'"nats://127.0.0.1:{port}"' for port in free_ports)
     with ExitStack() as stack:
-        started = []
-        for number, port in enumerate(free_ports):
-            text = CONFIGURATION.replace("SERVER", f"s{number}").replace("ROUTES", routes)
-            text = text.replace("ROUTE", str(port))
-            started.append(stack.enter_context(DevelopmentServer(configuration=text)))
-        yield started
+        yield [
+            stack.enter_context(DevelopmentServer(configuration=text))
+            for text in configurations(getattr(request, "param", 3))
+        ]
 
 
 @pytest.fixture
@@ -53,6 +62,23 @@ def join_three(servers: list[DevelopmentServer], app: str) -> Iterator[Join]:
         return NatsEngine(parse_address(f"nats://127.0.0.1:{port}"), app)
 
     yield from joining(make)
+
+
+def test_a_node_waits_for_the_servers_that_are_not_there_yet(
+    app: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    texts = configurations(3)
+    with ExitStack() as stack:
+        first = stack.enter_context(DevelopmentServer(configuration=texts[0]))
+        address = parse_address(f"nats://127.0.0.1:{first.port}")
+        for join in joining(lambda: NatsEngine(address, app)):
+            starting = gevent.spawn(join, "a")
+            wait_for(lambda: any("it is tried again" in each for each in caplog.messages))
+
+            for text in texts[1:]:
+                stack.enter_context(DevelopmentServer(configuration=text))
+
+            assert starting.get(timeout=60).engine.claim("n", "pa") == "pa"
 
 
 def test_the_death_of_a_server_takes_no_node_and_no_name_away(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import random
 import signal
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,15 +17,17 @@ from greenrelay.cluster.engine import Member
 from greenrelay.cluster.nats.client import Client
 from greenrelay.cluster.nats.connector import Patience
 from greenrelay.cluster.nats.engine import NatsEngine
+from greenrelay.cluster.nats.keeper import Keeper
 from greenrelay.cluster.nats.membership import Timing
 from greenrelay.cluster.nats.outbox import MAX_SIZE
+from greenrelay.cluster.nats.owner import NobodyAnswers
 from greenrelay.cluster.nats.subject import token_of
 from greenrelay.cluster.nats.subjects import Subjects
 from greenrelay.cluster.server import DevelopmentServer
 from greenrelay.errors import EngineError
 from tests.cluster.child import Child
 from tests.cluster.conftest import joining
-from tests.cluster.recorder import Join, Recorder, meet
+from tests.cluster.recorder import Join, Node, Recorder, meet
 from tests.cluster.test_nats_client import Owner
 from tests.probe import wait_for
 
@@ -64,6 +67,12 @@ def broken() -> Iterator[Restarted]:
 def join_broken(broken: Restarted, app: str) -> Iterator[Join]:
     address = parse_address(broken.url)
     yield from joining(lambda: NatsEngine(address, app))
+
+
+def keeper_of(node: Node) -> Keeper:
+    """Return what keeps the names of a node."""
+    assert isinstance(node.engine, NatsEngine)
+    return node.engine._names.keeper
 
 
 def test_a_killed_node_is_known_from_the_server(
@@ -165,9 +174,7 @@ def test_a_lookup_waits_for_the_rows_of_a_server_that_is_back_without_them(
     meet(a, b)
     a.engine.claim("n", "pa")
     wait_for(lambda: ("n", "pa") in b.sink.names)
-    assert isinstance(a.engine, NatsEngine)
-    assert isinstance(b.engine, NatsEngine)
-    keepers = [each._names.keeper for each in (a.engine, b.engine)]
+    keepers = [keeper_of(each) for each in (a, b)]
     for keeper in keepers:
         # As after a restart, when the connection is up and nobody has looked for the rows yet.
         keeper._feed.break_off()
@@ -181,6 +188,59 @@ def test_a_lookup_waits_for_the_rows_of_a_server_that_is_back_without_them(
         keeper.on_connection()
 
     assert looking.get(timeout=30) == "pa"
+
+
+def test_who_is_back_first_takes_no_name_of_one_that_is_about_to_bring_it_back(
+    broken: Restarted, join_broken: Join
+) -> None:
+    a, b = join_broken("a"), join_broken("b")
+    meet(a, b)
+    a.engine.claim("n", "pa")
+    wait_for(lambda: ("n", "pa") in b.sink.names)
+    bucket = keeper_of(a).bucket
+    # Of a cluster whose servers were all started anew the bucket is there, but empty.
+    assert bucket.call(f"STREAM.PURGE.{bucket.stream}", b"").error is None
+
+    keeper_of(b).on_connection()
+    claiming = gevent.spawn(b.engine.claim, "n", "pb")
+    looking = gevent.spawn(b.engine.lookup, "n")
+    claiming.join(0.1)
+    assert not claiming.ready()
+    keeper_of(a).on_connection()
+
+    assert claiming.get(timeout=30) == "pa"
+    assert looking.get(timeout=30) == "pa"
+    assert a.engine.holds("n", "pa")
+    assert ("n", None) not in a.sink.names
+
+
+def test_a_stream_whose_leader_is_not_there_yet_is_waited_for_at_the_start(
+    broken: Restarted, join_broken: Join
+) -> None:
+    keeper = keeper_of(join_broken("a"))
+    assert keeper.bucket.call(f"STREAM.DELETE.{keeper.bucket.stream}", b"").error is None
+    keeper.lease.renew_at = 0.0
+
+    error = keeper._try_step(time.monotonic() - 20)
+
+    assert isinstance(error, NobodyAnswers)
+
+
+def test_a_row_that_was_brought_back_by_a_try_that_failed_is_kept(
+    broken: Restarted, join_broken: Join
+) -> None:
+    a = join_broken("a")
+    a.engine.claim("n", "pa")
+    keeper = keeper_of(a)
+    before = keeper.lease.claims["n"].revision
+
+    keeper._lose_rows()
+    keeper.on_connection()
+    wait_for(lambda: not keeper._is_lost)
+
+    assert a.engine.holds("n", "pa")
+    assert keeper.lease.claims["n"].revision > before
+    assert ("n", None) not in a.sink.names
 
 
 def test_a_node_without_the_server_for_long_counts_all_as_gone_and_begins_anew(

@@ -343,6 +343,13 @@ def test_a_node_may_not_start_where_it_may_have_no_names(serve: Serve, join_at: 
         join_at(f"nats://a:p@{where}")
 
 
+def test_an_account_without_jetstream_is_refused(serve: Serve, join_at: JoinAt) -> None:
+    where = serve("accounts: { without: { users: [{ user: a, password: p }] } }")
+
+    with pytest.raises(EngineError, match="there is no JetStream in this account"):
+        join_at(f"nats://a:p@{where}")
+
+
 def test_a_server_without_jetstream_is_refused(join_at: JoinAt) -> None:
     text = HEAD.replace('jetstream: {{ store_dir: "{folder}/jetstream" }}', "")
     with (

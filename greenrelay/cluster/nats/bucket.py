@@ -19,6 +19,8 @@ from greenrelay.errors import EngineError
 
 _NOT_FOUND = 404
 _EXISTS = 10058
+_NOT_ENABLED = 10039
+NO_JETSTREAM = "there is no JetStream in this account"
 # No peers for the replicas, not the room for them, no cluster. To have no leader is none of these:
 # there may be one in a moment.
 _TOO_FEW_SERVERS = frozenset({10005, 10023, 10074})
@@ -37,8 +39,8 @@ class Conflict(Exception):
     """The row is not at the revision that was expected."""
 
 
-class NotOurs(EngineError):
-    """There is something else under the name of the bucket; no waiting makes it ours."""
+class Hopeless(EngineError):
+    """There can be no bucket here, however long it is waited for."""
 
 
 class _Error(msgspec.Struct):
@@ -99,11 +101,13 @@ class Bucket:
             found = self._create()
             if found.error is not None and found.error.err_code == _EXISTS:
                 found = self.call(f"STREAM.INFO.{self.stream}", b"")
+        if found.error is not None and found.error.err_code == _NOT_ENABLED:
+            raise Hopeless(self.client.address.shown, NO_JETSTREAM)
         if found.error is not None:
             raise self._error(found.error.description)
         if not found.config.allow_msg_ttl or found.config.max_msgs_per_subject != 1:
             why = "it is there and was not made by greenrelay; delete it"
-            raise NotOurs(self.client.address.shown, f"stream {self.stream}: {why}")
+            raise Hopeless(self.client.address.shown, f"stream {self.stream}: {why}")
         return found.created
 
     def skew(self) -> float:

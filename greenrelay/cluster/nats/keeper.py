@@ -12,6 +12,7 @@ whose answer got lost, and orphans, whose lease is over.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import random
 import time
@@ -21,7 +22,7 @@ from collections.abc import Callable
 import gevent
 from gevent.event import Event as Flag
 
-from greenrelay.cluster.nats.bucket import Bucket, Conflict, NotOurs
+from greenrelay.cluster.nats.bucket import NO_JETSTREAM, Bucket, Conflict, Hopeless
 from greenrelay.cluster.nats.feed import Feed
 from greenrelay.cluster.nats.lease import Lease
 from greenrelay.cluster.nats.owner import NobodyAnswers
@@ -39,6 +40,9 @@ _SETTLE_SECONDS = 3.0
 _MAX_OVER = 8
 # Three servers on a busy machine have taken more than ten seconds.
 _START_SECONDS = 30.0
+# How long nobody may answer before the account is one without JetStream.
+_NOBODY_SECONDS = 10.0
+_API = "$JS.API."
 _STOP_SECONDS = 1.0
 # A lease runs on while this machine sleeps, where its clock can tell.
 _CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
@@ -75,6 +79,7 @@ class Keeper:
         self._news = Flag()
         self._created = ""
         self._is_sure = False
+        self._is_lost = False
         self._sweep_at = time.monotonic() + random.uniform(*_SWEEP_SECONDS)
         self._greenlet: gevent.Greenlet[..., None] | None = None
 
@@ -82,6 +87,14 @@ class Keeper:
     def is_current(self) -> bool:
         """Whether the table has what the server has, but for what is on its way."""
         return self.table.is_synced and not self._feed.needs_restart()
+
+    @property
+    def is_sure(self) -> bool:
+        """Whether the server has been looked at since this connection began.
+
+        Before, it may have lost the names, and what is not there may be about to come back.
+        """
+        return self._is_sure and self.bucket.client.is_connected
 
     @property
     def is_settling(self) -> bool:
@@ -93,27 +106,36 @@ class Keeper:
 
         Servers that have just been started are given the time to elect a leader.
         """
-        deadline = time.monotonic() + _START_SECONDS
+        started_at = time.monotonic()
         said = ""
-        while True:
-            try:
-                self._step()
-                break
-            except NobodyAnswers:
-                raise self._error("there is no JetStream in this account") from None
-            except NotOurs:
-                raise
-            except EngineError as error:
-                for text in self.bucket.client.refusals:
-                    if "$JS" in text or "$KV" in text:
-                        raise self._error(f"the server forbids it: {text}") from None
-                if time.monotonic() > deadline:
-                    raise
-                if error.why != said:
-                    log.warning("%s; it is tried again", error)
-                said = error.why
-                gevent.sleep(STEP)
+        while (error := self._try_step(started_at)) is not None:
+            if time.monotonic() > started_at + _START_SECONDS:
+                raise error
+            if error.why != said:
+                log.warning("%s; it is tried again", error)
+            said = error.why
+            gevent.sleep(STEP)
         self._greenlet = gevent.spawn(self._run)
+
+    def _try_step(self, started_at: float) -> EngineError | None:
+        """Do the first step; return what may be different soon. Raises EngineError for the rest."""
+        client = self.bucket.client
+        try:
+            self._step()
+        except NobodyAnswers as error:
+            # Servers that are starting hear of each other, and of a stream's leader, in a while.
+            is_soon = client.info.jetstream and time.monotonic() < started_at + _NOBODY_SECONDS
+            if _API in error.why and not is_soon:
+                raise self._error(NO_JETSTREAM) from None
+            return error
+        except Hopeless:
+            raise
+        except EngineError as error:
+            for text in client.refusals:
+                if "$JS" in text or "$KV" in text:
+                    raise self._error(f"the server forbids it: {text}") from None
+            return error
+        return None
 
     def stop(self) -> None:
         """Give all names back, if the server is there; waits a moment at most."""
@@ -123,7 +145,11 @@ class Keeper:
         self._feed.stop()
         self.lose("this node leaves")
         if greenlet is not None and self.bucket.client.is_connected:
-            with gevent.Timeout(_STOP_SECONDS, False):  # type: ignore[arg-type]  # gevent's own
+            # What cannot be given back ends with the lease.
+            with (
+                gevent.Timeout(_STOP_SECONDS, False),  # type: ignore[arg-type]  # gevent's own
+                contextlib.suppress(EngineError),
+            ):
                 self._end_leases()
 
     def on_connection(self) -> None:
@@ -181,6 +207,9 @@ class Keeper:
                 said = ""
             except EngineError as error:
                 self.bucket.client.counters["names: failures"] += 1
+                if isinstance(error, NobodyAnswers):
+                    # Nobody keeps the rows: somebody has deleted the bucket, maybe.
+                    self._is_sure = False
                 if error.why != said:
                     log.warning("%s", error)
                 said = error.why
@@ -191,6 +220,9 @@ class Keeper:
             self._see_bucket()
         if clock() >= self.lease.renew_at:
             self._renew()
+        if self._is_lost:
+            self._bring_back()
+        self._is_sure = True
         # A bucket that is still being filled would make it look as if names had been lost.
         if self._feed.needs_restart() and not self.is_settling:
             self._feed.restart(self._subject())
@@ -205,24 +237,38 @@ class Keeper:
     def _see_bucket(self) -> None:
         created = self.bucket.ensure()
         if self._created and created != self._created:
-            log.warning("cluster: the servers have lost the names; they are claimed anew")
-            self.settled_at = time.monotonic() + _SETTLE_SECONDS
-            self._feed.break_off()
-            self.lease.revision = 0
-            self._renew()
-            self._claim_again()
+            self._lose_rows()
         self._created = created
-        self._is_sure = True
 
-    def _claim_again(self) -> None:
+    def _lose_rows(self) -> None:
+        log.warning("cluster: the servers have lost the names; they are claimed anew")
+        self.settled_at = time.monotonic() + _SETTLE_SECONDS
+        self._feed.break_off()
+        self.lease.revision = 0
+        self._is_lost = True
+
+    def _bring_back(self) -> None:
+        if not self.lease.revision:
+            self._renew()
         lease = self.lease
         for name, claim in tuple(lease.claims.items()):
             try:
-                row = Holding(name, claim.owner, lease.key).encode()
-                claim.revision = self.bucket.put(key_of(name), row, 0)
+                claim.revision = self._put_again(name, Holding(name, claim.owner, lease.key))
             except Conflict:
                 lease.claims.pop(name, None)
                 self._tell([(name, None)])
+        self._is_lost = False
+
+    def _put_again(self, name: str, holding: Holding) -> int:
+        key, value = key_of(name), holding.encode()
+        try:
+            return self.bucket.put(key, value, 0)
+        except Conflict:
+            row = self.bucket.get_exactly(key)
+            if row is None or row.value != value:
+                raise
+            # Put by a try that failed behind it. Who takes it for an orphan has the old revision.
+            return self.bucket.put(key, value, row.revision)
 
     def _renew(self) -> None:
         lease, sent_at = self.lease, clock()
@@ -234,6 +280,9 @@ class Keeper:
             if row is not None and row.value is not None:
                 # A renewal has arrived whose answer has not: the next step goes on from there.
                 lease.revision = row.revision
+            elif lease is self.lease and lease.revision and lease.is_valid(clock()):
+                # All servers of a cluster have been started anew: the bucket is there, but empty.
+                self._lose_rows()
             elif lease is self.lease:
                 self.lose("the lease has ended at the server")
             self._news.set()

@@ -46,7 +46,6 @@ class Names:
     def claim(self, name: str, owner: str) -> str:
         """Take a name unless it is taken, and return its owner; waits. Raises EngineError."""
         deadline = time.monotonic() + PATIENCE
-        gevent.sleep(max(min(self.keeper.settled_at - time.monotonic(), PATIENCE), 0))
         claiming = self.keeper.claiming
         claiming[name] += 1
         try:
@@ -91,13 +90,20 @@ class Names:
                 continue
             if holding is not None and is_owned:
                 return holding.owner
-            return self.keeper.table.owners.get(name) if self.keeper.is_settling else None
+            if self.keeper.is_settling:
+                return self.keeper.table.owners.get(name)
+            if self.keeper.is_sure or time.monotonic() > deadline:
+                return None
+            gevent.sleep(RETRY)
 
     def _claim(self, name: str, owner: str, deadline: float) -> str:
         expected = 0
         while (seconds := deadline - time.monotonic()) > 0:
             if not self.keeper.wait_valid(seconds):
                 raise self._error("this node has no lease for names now")
+            if self.keeper.is_settling or not self.keeper.is_sure:
+                gevent.sleep(RETRY)
+                continue
             lease = self.keeper.lease
             held = lease.owner_of(name, clock())
             if held is not None:

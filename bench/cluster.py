@@ -22,7 +22,7 @@ from time import monotonic
 
 from bench.child import Report
 from bench.cluster_report import as_json, markdown
-from bench.cluster_work import ALONE, CLIENTS, WITHOUT_NEWS, WORKLOADS, Client
+from bench.cluster_work import CLIENTS, WITHOUT_NEWS, WORKLOADS, Client
 from bench.contender import Contender
 from bench.harness import ROOT, ChildFailed, measure
 from bench.machine import describe
@@ -58,7 +58,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         def run(contender: Contender, workload: Workload, size: Size) -> Report:
             assert isinstance(contender, Client)
             url = other.url if workload.name in WITHOUT_NEWS else server.url
-            return _run_again(contender, workload, size, "" if contender is ALONE else url)
+            return _run_again(contender, workload, size, url)
 
         try:
             results = measure(clients, workloads, rounds, run=run, tell=_tell)

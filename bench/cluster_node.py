@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
+from statistics import median
 from typing import Any
 
 import gevent
@@ -20,12 +21,12 @@ from greenrelay.process import Node, Pid
 PROGRAM = "bench.cluster_node"
 APP = "bench"
 GROUP = "all"
-# The best of some counts, as a neighbour can make it slower only.
-LOCAL_RUNS = 7
+# The best of some counts, as a neighbour can make it slower only; and the median of some pairs.
+LOCAL_RUNS, LOCAL_PAIRS = 3, 15
 
 
 def _joined(url: str, others: int) -> Node:
-    """Return a node that can send to a number of others; without an address, to none."""
+    """Return a node that can send to a number of others; without an address, one of its own."""
     name = f"main{time.time_ns()}"
     node = Node(name, cluster=url, app=APP) if url else Node(name)
     while len(node.cluster.nodes() if node.cluster else ()) < others:
@@ -193,21 +194,34 @@ def _be_crowd(_: int) -> None:
 
 
 def _local(size: Size, url: str) -> Sample:
-    """Send messages inside a node, which is joined with another where there is an address."""
-    if not url:
-        node = _joined("", 0)
-        return node.run(_local_best, size)  # type: ignore[no-any-return]
+    """Send messages inside a node that is joined with another, and inside one without an engine.
+
+    The two take turns, as the machine changes its speed within seconds.
+    """
+    joined, kept = [], []
     with Far(PROGRAM, "echo", url):
-        node = _joined(url, 1)
-        sample: Sample = node.run(_local_best, size)
-        node.shutdown(1.0)
-    return sample
+        for number in range(LOCAL_PAIRS):
+            seconds = {each: _local_seconds(size, each) for each in _turns(url, number)}
+            joined.append(seconds[url])
+            kept.append(seconds[""] / seconds[url])
+    return Sample(size.count, median(joined), {"local_kept": median(kept)})
 
 
-def _local_best(size: Size) -> Sample:
+def _turns(url: str, number: int) -> tuple[str, str]:
+    return (url, "") if number % 2 else ("", url)
+
+
+def _local_seconds(size: Size, url: str) -> float:
+    node = _joined(url, 1 if url else 0)
+    seconds: float = node.run(_local_best, size)
+    node.shutdown(1.0)
+    return seconds
+
+
+def _local_best(size: Size) -> float:
     # Each by a process of its own, which starts without what the one before has not read.
-    seconds = min(gr.exec(_local_run, size.count, timeout=60.0) for _ in range(LOCAL_RUNS))
-    return Sample(size.count, seconds)
+    found: list[float] = [gr.exec(_local_run, size.count, timeout=60.0) for _ in range(LOCAL_RUNS)]
+    return min(found)
 
 
 def _local_run(count: int) -> float:

@@ -45,7 +45,7 @@ def _panel(ax: Axes, metric: Metric, results: Results) -> None:
     colours = [OWN if client is OURS else OTHERS for client, _ in found]
     ax.barh(range(len(found)), [figure for _, figure in found], 0.8, color=colours)
     for row, (client, figure) in enumerate(found):
-        mark = _mark(metric, results) if client is OURS else None
+        mark = _mark(metric) if client is OURS else None
         if mark is not None:
             ax.plot([mark] * 2, [row - 0.4, row + 0.4], color=TARGET, linewidth=2)
         # Beyond the mark, which would be drawn over it.
@@ -53,7 +53,7 @@ def _panel(ax: Axes, metric: Metric, results: Results) -> None:
         ax.annotate(f" {text(figure, metric.unit)}", place, va="center", fontsize=8)
     ax.set_yticks(range(len(found)), [client.title for client, _ in found], fontsize=8)
     ax.set_ylim(len(found) - 0.4, -0.6)
-    better = "more" if metric.is_rate else "less"
+    better = "more" if metric.is_rate or metric.unit == "x" else "less"
     ax.set_title(f"{metric.title}  ({better} is better)", loc="left", fontsize=9)
     ax.margins(x=0.2)
     ax.set_xticks([])
@@ -61,10 +61,9 @@ def _panel(ax: Axes, metric: Metric, results: Results) -> None:
     ax.tick_params(axis="y", length=0)
 
 
-def _mark(metric: Metric, results: Results) -> float | None:
+def _mark(metric: Metric) -> float | None:
     """Return where the target of a metric is, None where there is none."""
     for bound in BOUNDS:
         if bound.metric == metric.name:
-            base = results.median(metric.name, bound.of) if bound.of else 1.0
-            return None if base is None else base * bound.goal
+            return bound.goal
     return None

@@ -33,16 +33,14 @@ def markdown(results: Results, workloads: Sequence[Sized], machine: dict[str, st
 
 def _targets(verdicts: Sequence[Verdict], metrics: Sequence[Metric]) -> list[str]:
     units = {metric.name: metric for metric in metrics}
-    titles = {client.name: client.title for client in CLIENTS}
-    rows = [["what", "of", "measured", "target", ""]]
+    rows = [["what", "measured", "target", ""]]
     for verdict in verdicts:
         bound = verdict.bound
-        unit = "x" if bound.of else units[bound.metric].unit
+        unit = units[bound.metric].unit
         sign = "<=" if bound.is_most else ">="
         rows.append(
             [
                 units[bound.metric].title,
-                titles.get(bound.of, ""),
                 text(verdict.value, unit),
                 f"{sign} {text(bound.goal, unit)}",
                 "met" if is_met(verdict) else "**missed**",
@@ -110,7 +108,6 @@ def _target(verdict: Verdict) -> dict[str, object]:
     return {
         "client": OURS.name,
         "metric": bound.metric,
-        "of": bound.of or None,
         "at_most" if bound.is_most else "at_least": bound.goal,
         "value": _short(verdict.value),
         "is_met": is_met(verdict),

@@ -1,4 +1,4 @@
-"""Whether the head of a request leaves no doubt about where the request ends.
+"""Whether the head of a request leaves no doubt about where the request ends, and what it is for.
 
 Source: RFC 9112, sections 3.2, 5.1 and 6.3. What a proxy in front takes for one request must not be
 two here, with the second one a client's that nobody has checked. pywsgi takes the first of several
@@ -12,6 +12,9 @@ from email import errors
 from http.client import HTTPMessage
 
 _NAMES = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z\n]*", re.ASCII)
+
+# What a proxy is asked for, and any server has to understand.
+_ABSOLUTE = re.compile(r"https?://([^/?#@]+)(?:/|(?=\?)|$)([^#]*)", re.IGNORECASE)
 
 # What is wrong with header fields. The parser is one of e-mail, which finds fault with bodies too:
 # that of a form with files is not there yet, so it has none of the parts that its type promises.
@@ -45,3 +48,20 @@ def check_framing(fields: HTTPMessage) -> None:
         lengths = fields.get_all("content-length") or [""]
         if len(lengths) > 1 or not (lengths[0].isascii() and lengths[0].strip().isdigit()):
             raise AmbiguousHead(f"Content-Length is {', '.join(lengths)!r}; it must be one number")
+
+
+def settle_target(target: str, version: str, fields: HTTPMessage) -> str:
+    """Return the path that is asked for; ``fields`` has one Host then, that of the target.
+
+    Raises AmbiguousHead.
+    """
+    if version == "HTTP/1.1" and "host" not in fields:
+        raise AmbiguousHead("there is no Host")
+    if target.startswith("/") or ":" not in target:
+        return target
+    found = _ABSOLUTE.fullmatch(target)
+    if found is None:
+        raise AmbiguousHead(f"the target is {target!r}; it must be a path, or http://host/path")
+    del fields["host"]
+    fields["Host"] = found[1]
+    return f"/{found[2]}"

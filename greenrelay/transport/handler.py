@@ -26,7 +26,7 @@ from geventwebsocket.handler import Client, WebSocketHandler
 
 from greenrelay.printable import printable
 from greenrelay.transport.attendance import CLIENT_SOCKET
-from greenrelay.transport.framing import check_framing
+from greenrelay.transport.framing import check_framing, settle_target
 from greenrelay.transport.head import (
     HEAD_SIZE,
     HEAD_TIMEOUT,
@@ -61,6 +61,8 @@ class RelayHandler(WebSocketHandler):  # type: ignore[misc]
     wsgi_input: Any
     code: int | None
     request_version: str | None
+    path: str
+    headers: Any
     is_upgraded = False
     _deadline: gevent.Timeout | None = None
     _has_begun = False
@@ -97,6 +99,7 @@ class RelayHandler(WebSocketHandler):  # type: ignore[misc]
     def read_request(self, raw_requestline: str) -> bool:
         """Read the rest of the head."""
         is_read = bool(super().read_request(raw_requestline))
+        self.path = settle_target(self.path, self.request_version or "", self.headers)
         if self._deadline is not None:
             self._deadline.close()
         return is_read

@@ -12,7 +12,7 @@ from typing import Any
 
 import gevent
 import pytest
-from flask import Flask
+from flask import Flask, request
 from gevent import socket
 from gevent import ssl as gevent_ssl
 
@@ -40,6 +40,7 @@ def make_app() -> Flask:
     app = Flask(__name__)
     GreenRelay(app)
     app.get("/")(lambda: "hello")
+    app.get("/where", endpoint="where")(lambda: request.url)
     return app
 
 
@@ -152,6 +153,52 @@ def test_a_field_with_a_bare_carriage_return_or_a_nul_is_400(field: bytes) -> No
         sock.sendall(REQUEST + field + b"\r\n\r\n")
 
         assert read_all(sock).startswith(b"HTTP/1.1 400 Bad Request\r\n")
+
+
+@pytest.mark.parametrize("target", [b"http://one.test/where?a=b", b"HTTP://one.test/where?a=b"])
+def test_a_target_with_a_host_is_about_that_host(target: bytes) -> None:
+    """RFC 9112, 3.2.2: "a server MUST accept the absolute-form in requests", and "MUST ignore the
+    received Host header field"."""
+    with site() as address, connected(address) as sock:
+        sock.sendall(b"GET " + target + b" HTTP/1.1\r\nHost: two.test\r\nConnection: close\r\n\r\n")
+
+        answer = read_all(sock)
+
+    assert answer.startswith(b"HTTP/1.1 200 ")
+    assert answer.endswith(b"\r\n\r\nhttp://one.test/where?a=b")
+
+
+def test_a_target_may_have_no_path() -> None:
+    with site() as address, connected(address) as sock:
+        sock.sendall(b"GET http://one.test HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+
+        assert read_all(sock).endswith(b"\r\n\r\nhello")
+
+
+@pytest.mark.parametrize(
+    "target", [b"http:///where", b"ftp://one.test/where", b"http://me@one.test/", b"where:80"]
+)
+def test_a_target_that_is_neither_is_400(target: bytes) -> None:
+    with site() as address, connected(address) as sock:
+        sock.sendall(b"GET " + target + b" HTTP/1.1\r\nHost: one.test\r\n\r\n")
+
+        assert read_all(sock).startswith(b"HTTP/1.1 400 Bad Request\r\n")
+
+
+def test_a_request_without_a_host_is_400() -> None:
+    """RFC 9112, 3.2: "A server MUST respond with a 400 (Bad Request) status code to any HTTP/1.1
+    request message that lacks a Host header field"."""
+    with site() as address, connected(address) as sock:
+        sock.sendall(b"GET / HTTP/1.1\r\n\r\n")
+
+        assert read_all(sock).startswith(b"HTTP/1.1 400 Bad Request\r\n")
+
+
+def test_http_1_0_needs_no_host() -> None:
+    with site() as address, connected(address) as sock:
+        sock.sendall(b"GET / HTTP/1.0\r\n\r\n")
+
+        assert read_all(sock).endswith(b"\r\n\r\nhello")
 
 
 def test_header_fields_up_to_the_limit_pass() -> None:

@@ -25,7 +25,7 @@ import gevent
 from gevent.event import Event as Flag
 
 from greenrelay.core.log import ROOT, is_written
-from greenrelay.errors import UnsupportedServer
+from greenrelay.errors import EngineError, UnsupportedServer
 from greenrelay.transport.bounds import Bounds
 from greenrelay.transport.handler import RelayHandler
 from greenrelay.transport.server import Listener
@@ -33,6 +33,7 @@ from greenrelay.transport.server import Listener
 log = logging.getLogger("greenrelay.transport")
 
 WATCH_INTERVAL = 0.1
+START_PAUSE = 1.0
 # Of graceful_timeout: what draining may take, and when the processes are told to end. The rest is
 # for their endings.
 DRAIN_SHARE = 0.7
@@ -131,8 +132,11 @@ def server_for(base: Any) -> Any:
 
 
 def drain_when_stopped(worker: Any) -> None:
-    """Let one worker start its applications now and drain when it stops (``post_worker_init``)."""
-    start_applications()
+    """Let one worker start its applications and drain when it stops (``post_worker_init``).
+
+    Not now: gunicorn ends altogether when a worker fails to boot, and what fails may be an engine
+    that is away for a moment.
+    """
     if not any(hasattr(vars(each).get("run"), _DRAINS) for each in type(worker).__mro__):
         worker.run = MethodType(draining(type(worker).run), worker)
 
@@ -152,7 +156,7 @@ def draining(run: Callable[[Any], object]) -> Callable[[Any], object]:
     def drained_run(worker: Any) -> object:
         _log_where_gunicorn_does(worker)
         _say_what_is_ignored(worker)
-        start_applications()
+        _start(worker)
         _count_requests(worker)
         is_served = Flag()
         stopping = gevent.spawn(_stop_when_told, worker, is_served)
@@ -169,6 +173,41 @@ def draining(run: Callable[[Any], object]) -> Callable[[Any], object]:
 
     setattr(drained_run, _DRAINS, True)
     return drained_run
+
+
+def _start(worker: Any) -> None:
+    """Start what this worker runs beside requests; without its engine it ends, after a moment.
+
+    gunicorn starts another at once then. It hears signs of life and may stop the worker meanwhile.
+    """
+    starting = gevent.spawn(_begin)
+    _wait(worker, starting)
+    if not starting.ready():
+        starting.kill()
+        sys.exit(0)
+    error = starting.get()
+    if isinstance(error, EngineError):
+        worker.log.error("greenrelay: %s; this worker ends, and gunicorn starts another", error)
+        _wait(worker, gevent.spawn(gevent.sleep, START_PAUSE))
+        sys.exit(1)
+    if error is not None:
+        raise error
+
+
+def _begin() -> Exception | None:
+    # gevent would print what a greenlet raises, although it is raised where it is waited for.
+    try:
+        start_applications()
+    except Exception as error:
+        return error
+    return None
+
+
+def _wait(worker: Any, greenlet: gevent.Greenlet[..., Any]) -> None:
+    """Wait until a greenlet has ended, or the worker is told to stop."""
+    while worker.alive and not greenlet.ready():
+        worker.notify()
+        greenlet.join(WATCH_INTERVAL)
 
 
 def _log_where_gunicorn_does(worker: Any) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 from collections.abc import Callable
 from pathlib import Path
@@ -121,6 +122,34 @@ def test_an_engine_that_is_not_there_is_told_and_nothing_is_served(tmp_path: Pat
     assert done.status == 1
     assert "cluster engine nats://127.0.0.1:1: " in done.err
     assert "greenrelay serves" not in done.out
+
+
+@pytest.mark.parametrize("worker", [["-k", "greenrelay.gunicorn.Worker"], ["-k", "gevent"]])
+def test_a_gunicorn_worker_that_dies_while_the_engine_is_away_takes_no_other_with_it(
+    worker: list[str], tmp_path: Path
+) -> None:
+    (tmp_path / "config.yaml").write_text(SITE)
+    app = f"greenrelay.web:create_app('{tmp_path / 'config.yaml'}')"
+    command = ["gunicorn", "-b", "127.0.0.1:0", "-w", "2", "-c", "python:greenrelay.gunicorn"]
+    with DevelopmentServer() as engine:
+        environment = {"ENGINE": engine.url}
+        with Program([*command, *worker, app], ROOT, environment) as program:
+            wait_for(lambda: "".join(program.output).count(" is connected to ") == 2)
+            engine.kill()
+
+            os.kill(first_worker(program), signal.SIGKILL)
+            program.wait_for("; this worker ends, and gunicorn starts another")
+
+            assert http(program.address(), "/others")[0] == 200
+            with DevelopmentServer(port=engine.port, password=engine.password):
+                wait_for(lambda: len(seen(program)["nodes"]) == 1, timeout="60s")
+            assert "Traceback" not in "".join(program.output)
+
+
+def first_worker(program: Program) -> int:
+    """Return the process id of gunicorn's worker that it has started first."""
+    line = next(line for line in program.output if "Booting worker with pid: " in line)
+    return int(line.rpartition(": ")[2])
 
 
 def test_dev_runs_an_engine_and_check_looks_at_it(tmp_path: Path) -> None:

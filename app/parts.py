@@ -117,7 +117,7 @@ def _meet(room: Room, other: str) -> bool:
     monitor(other)
     room.others[other] = []
     _tell_people(room, other, "", 0.0)
-    return not room.history and post(other, "room.asked", None)
+    return post(other, "room.asked", None)
 
 
 def _note(room: Room, entry: Entry, picture: Picture | None) -> None:
@@ -128,11 +128,9 @@ def _note(room: Room, entry: Entry, picture: Picture | None) -> None:
 
 
 def _remember(room: Room, past: list[Any]) -> None:
-    """Take over what was said before this process was there, unless something was said since."""
-    if room.history or not past:
+    """Take over what was said before the two had met, and show it to those who are here."""
+    if not room.merge(map(plain.read_entry, past)):
         return
-    for entry, picture in map(plain.read_entry, past):
-        room.hear(entry, picture)
     for member in room.members.values():
         members.welcome(room, member, how="connect", now=time.time())
 

@@ -7,6 +7,7 @@ shows times of day.
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -98,6 +99,24 @@ class Room:
             self._keep(heard.id, picture)
         return heard
 
+    def merge(self, past: Iterable[tuple[Entry, Picture | None]]) -> bool:
+        """Take over what members have said on another worker before; False if nothing is new.
+
+        All stand by their times afterwards, with new ids. Notices are taken over by an empty room
+        only: each worker has its own.
+        """
+        known = {_key(line) for line in self.history}
+        mine = [(line, self.pictures.get(line.id)) for line in self.history]
+        new = [each for each in past if not mine or (each[0].author and _key(each[0]) not in known)]
+        lines = sorted(mine + new, key=lambda each: each[0].sent_at)[-HISTORY_LENGTH:]
+        if all(_key(line) in known for line, _ in lines):
+            return False
+        self.history.clear()
+        self.pictures.clear()
+        for line, picture in lines:
+            self.hear(line, picture)
+        return True
+
     def _add(
         self,
         kind: Literal["text", "picture", "notice"],
@@ -129,3 +148,8 @@ class Room:
             number += 1
             free = f"{nick} {number}"
         return free
+
+
+def _key(line: Entry) -> object:
+    """What is the same on all workers."""
+    return line.kind, line.text, line.sent_at, line.author

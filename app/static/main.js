@@ -22,7 +22,8 @@ let problemTimer = null;
 
 const handlers = {
   welcome(frame) {
-    const isBack = myPids.size > 0 && !myPids.has(frame.pid);
+    const isKnown = myPids.has(frame.pid);
+    const isBack = myPids.size > 0 && !isKnown;
     me = { pid: frame.pid, nick: frame.nick };
     myPids.add(frame.pid);
     connection.room = frame.room;
@@ -34,7 +35,8 @@ const handlers = {
     if (frame.how === "transfer") addNotice(`You are in ${frame.room} now, on the same socket`, frame.now);
     if (isBack) addNotice("You are back, on a new socket", frame.now);
     showPeople(frame.people, me.pid, kick);
-    showRooms([], frame.room, move);
+    // Who is welcomed once more, with more of the history, has the rooms already.
+    if (!isKnown || frame.how === "transfer") showRooms([], frame.room, move);
     showPids(frame.room_pid, frame.pid);
     announce(`In room ${frame.room}, ${frame.people.length} online`);
   },

@@ -174,6 +174,25 @@ def test_workers_that_had_lost_each_other_meet_again(
     ben.sees("Ann", "Ben")
 
 
+def test_workers_tell_each_other_what_was_said_before_they_met(
+    system: System, ann: Client, ben: Client
+) -> None:
+    away = system.nodes[1].id
+    system.bus.cut(away)
+    ann.sees("Ann")
+    ben.sees("Ben")
+    ann.says({"type": "say", "text": "one"})
+    ann.frame("message")
+    ben.says({"type": "say", "text": "two"})
+    ben.frame("message")
+
+    system.bus.mend(away)
+
+    for client in (ann, ben):
+        told = client.frame("welcome", lambda frame: len(frame["history"]) == 2)
+        assert [each["text"] for each in told["history"]] == ["one", "two"]
+
+
 def test_who_comes_late_is_told_what_was_said(system: System, ann: Client) -> None:
     ann.says({"type": "say", "text": "early"})
     ann.frame("message")

@@ -65,3 +65,51 @@ def test_a_picture_goes_with_its_message() -> None:
     kept = room.show(ANN, "", Picture("image/png", b"y"), now=2.0)
 
     assert list(room.pictures) == [kept.id]
+
+
+def test_what_was_said_elsewhere_is_taken_over_by_its_time() -> None:
+    room, other = Room("tea"), Room("tea")
+    room.say(ANN, "one", now=1.0)
+    room.say(ANN, "three", now=3.0)
+    two = other.say(ANN, "two", now=2.0)
+
+    assert room.merge([(two, None)])
+    assert [(line.id, line.text) for line in room.history] == [(3, "one"), (4, "two"), (5, "three")]
+
+
+def test_what_is_known_is_not_taken_over_again() -> None:
+    room, other = Room("tea"), Room("tea")
+    line = other.say(ANN, "one", now=1.0)
+    room.hear(line, None)
+
+    assert not room.merge([(line, None)])
+    assert room.merge([(line, None), (other.say(ANN, "two", now=2.0), None)])
+    assert [each.text for each in room.history] == ["one", "two"]
+
+
+def test_what_is_older_than_a_full_history_is_not_taken_over() -> None:
+    room, other = Room("tea"), Room("tea")
+    for number in range(HISTORY_LENGTH):
+        room.say(ANN, str(number), now=10.0 + number)
+
+    assert not room.merge([(other.say(ANN, "old", now=1.0), None)])
+
+
+def test_notices_of_other_workers_are_taken_over_by_an_empty_room_only() -> None:
+    room, other = Room("tea"), Room("tea")
+    notice = other.note("started anew", now=1.0)
+
+    assert room.merge([(notice, None)])
+    assert not room.merge([(other.note("started anew", now=2.0), None)])
+
+
+def test_a_picture_that_is_taken_over_keeps_its_bytes() -> None:
+    room, other = Room("tea"), Room("tea")
+    mine = Picture("image/png", b"mine")
+    room.show(ANN, "", mine, now=2.0)
+    theirs = Picture("image/png", b"theirs")
+
+    room.merge([(other.show(ANN, "", theirs, now=1.0), theirs)])
+
+    assert list(room.pictures.values()) == [theirs, mine]
+    assert [line.id for line in room.history] == list(room.pictures)

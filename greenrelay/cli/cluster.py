@@ -14,14 +14,15 @@ import click
 import gevent
 from gevent.event import Event as Flag
 
-from greenrelay.admin.client import Endpoint
+from greenrelay.admin.client import AdminError, Answer, Endpoint
 from greenrelay.cli.files import read_or_fail, takes_files
 from greenrelay.cli.printing import fail, table
-from greenrelay.cli.remote import asks_a_program, show
+from greenrelay.cli.remote import Programs, asks_all_programs, at_once, show
 from greenrelay.cluster.address import parse_address
 from greenrelay.cluster.engine import Engine, Member, is_looker, looker
 from greenrelay.cluster.engines import engine_at
 from greenrelay.cluster.server import DevelopmentServer
+from greenrelay.config.entries import ClusterEntry
 from greenrelay.errors import EngineError
 
 HEAD = (
@@ -32,9 +33,10 @@ HEAD = (
 LISTENING = 1.5
 # How long the end of a connection may take to be heard of, and how often that is looked at.
 PATIENCE, STEP = 5.0, 0.01
+PORT = click.IntRange(0, 65535)
 # Seconds. Names and leases do not depend on it; what carries a time does.
 ALLOWED_SKEW = 1.0
-CONNECTED = "connected: version, permissions and JetStream are as they must be"
+CONNECTED = "connection, with version, permissions and JetStream"
 
 
 class _Deaf:
@@ -67,7 +69,7 @@ def cluster() -> None:
 
 
 @cluster.command()
-@click.option("--port", type=int, default=0, metavar="NUMBER", help="A free one unless given.")
+@click.option("--port", type=PORT, default=0, metavar="NUMBER", help="A free one unless given.")
 def dev(port: int) -> None:
     """Run a NATS server for development until Ctrl-C, and print its address.
 
@@ -97,16 +99,17 @@ def check(files: Sequence[str], settings: Sequence[str]) -> None:
     found = read_or_fail(files, settings).clusters
     if not found:
         fail("no entry of kind cluster: each program is a system of its own")
-    address, app = found[0].engine, found[0].app
+    entry = found[0]
+    address, app = entry.engine, entry.app
     if parse_address(address).is_local:
-        fail("wrong  engine 'local': it connects nothing; the entry wants an address, nats://…", 1)
+        fail(f"wrong  {_of_local(entry)}", 1)
     engine, sink = engine_at(address, app), _Deaf()
     me = looker(_own_name())
     name = f"greenrelay check {me.node}"
     try:
         _step(CONNECTED, lambda: engine.start(me, sink))
-        _step("a name can be taken", lambda: _claim(engine, name, me.node))
-        _step("and given back", lambda: engine.release(name, me.node))
+        _step("taking a name", lambda: _claim(engine, name, me.node))
+        _step("giving it back", lambda: engine.release(name, me.node))
         _step("the server's clock", lambda: _look_at_clock(engine))
         _step("news of a connection that ends", lambda: _look_at_news(address, app, sink))
         gevent.sleep(LISTENING)
@@ -115,35 +118,80 @@ def check(files: Sequence[str], settings: Sequence[str]) -> None:
         engine.stop()
     for each in nodes:
         click.echo(f"node   {each.node}")
-    click.echo(f"{len(nodes)} nodes of {app!r} are there")
+    what = "1 node" if len(nodes) == 1 else f"{len(nodes)} nodes"
+    click.echo(f"{what} of {app!r} {'is' if len(nodes) == 1 else 'are'} there")
 
 
 @cluster.command()
-@asks_a_program
-def nodes(program: Endpoint, as_json: bool) -> None:
-    """List the nodes that a running program sees, with the names of the cluster.
+@asks_all_programs
+def nodes(programs: Programs, as_json: bool) -> None:
+    """List the nodes that running programs see, with the names of the cluster.
 
-    What runs on another node is told by its dashboard, if it has one.
+    Of programs that see each other, as workers do, the first is asked. What runs on another node is
+    told by its dashboard, if it has one.
     """
-    found = program.ask("cluster")
-    if as_json:
-        show(found)
-        return
-    click.echo(table([HEAD, *map(_row, found["nodes"])]))
-    if found["is_alone"]:
-        click.echo("\nthere is one node: no engine connects it with others")
-        return
-    if found["names"]:
-        rows = [(each["name"], each["pid"]) for each in found["names"]]
-        click.echo("\n" + table([("NAME", "PID"), *rows]))
-    if not found["is_reachable"]:
-        fail("the engine cannot be reached: after 3 s the other nodes count as gone", 1)
+    found = _systems(programs)
+    if as_json and len(found) > 1:
+        asked = ", ".join(str(pid) for pid in found)
+        fail(f"{len(found)} systems run; say which with --pid, a program of each: {asked}", 1)
+    for number, system in enumerate(found.values()):
+        if as_json:
+            show(system)
+        else:
+            click.echo(("\n" if number else "") + _shown(system))
+    if any(not each["is_reachable"] for each in found.values()):
+        text = "the engine cannot be reached: after 3 s the other nodes count as gone"
+        programs.note(AdminError(text))
+
+
+def _systems(programs: Programs) -> dict[int, Answer]:
+    """Return what one program of each system tells of it, by the program's process id."""
+    found: dict[int, Answer] = {}
+    seen: set[object] = set()
+    for program, node in zip(
+        programs.endpoints, at_once(_node_of, programs.endpoints), strict=True
+    ):
+        if node in seen:
+            continue
+        try:
+            if isinstance(node, AdminError):
+                raise node
+            found[program.pid] = system = program.ask("cluster")
+        except AdminError as error:
+            programs.note(error)
+            continue
+        seen.update(each["node"] for each in system["nodes"])
+    return found
+
+
+def _node_of(program: Endpoint) -> object:
+    try:
+        return program.ask("hello")["node"]
+    except AdminError as error:
+        return error
+
+
+def _shown(system: Answer) -> str:
+    text = table([HEAD, *map(_row, system["nodes"])])
+    if system["is_alone"]:
+        return f"{text}\n\nthere is one node: no engine connects it with others"
+    if system["names"]:
+        rows = [(each["name"], each["pid"]) for each in system["names"]]
+        return f"{text}\n\n{table([('NAME', 'PID'), *rows])}"
+    return text
 
 
 def _row(each: Mapping[str, object]) -> tuple[str, ...]:
     names = ("node", "state", "processes", "sockets", "group_count", "name_count", "frames")
     cells = [str(each.get(name, "-")) for name in (*names, "worker", "incarnation")]
     return (f"{cells[0]}{' (asked)' if each.get('is_here') else ''}", *cells[1:])
+
+
+def _of_local(entry: ClusterEntry) -> str:
+    where = " or ".join(entry.variables.get("engine", ()))
+    what = f"put one into the environment variable {where}" if where else "write one"
+    text = f"is 'local', which connects nothing; {what}, such as nats://user:pass@host"
+    return str(entry.problem("engine", text))
 
 
 def _own_name() -> str:

@@ -36,9 +36,9 @@ def test_everything_that_nodes_need_is_tried(tmp_path: Path) -> None:
 
     assert done.status == 0, done.err
     assert done.out.splitlines() == [
-        "ok     connected: version, permissions and JetStream are as they must be",
-        "ok     a name can be taken",
-        "ok     and given back",
+        "ok     connection, with version, permissions and JetStream",
+        "ok     taking a name",
+        "ok     giving it back",
         "ok     the server's clock",
         "ok     news of a connection that ends",
         "0 nodes of 'test' are there",
@@ -53,7 +53,7 @@ def test_nodes_are_listed_and_see_nothing_of_it(tmp_path: Path) -> None:
         done = check(tmp_path, server.url)
 
         assert done.status == 0, done.err
-        assert done.out.endswith(f"node   {far.pid.node}\n1 nodes of 'test' are there\n")
+        assert done.out.endswith(f"node   {far.pid.node}\n1 node of 'test' is there\n")
         # It is told of every node that comes, before this.
         far.do("whereis", "nobody")
         far.wait_for("whereis nobody None")
@@ -74,14 +74,37 @@ def test_the_engine_local_is_nothing_to_check(tmp_path: Path) -> None:
 
     assert done.status == 1
     assert done.out == ""
-    assert "wrong  engine 'local': it connects nothing; the entry wants an address" in done.err
+    assert done.err == (
+        f"wrong  {tmp_path}/config.yaml:1:33: cluster \"app:system\": engine: is 'local', which "
+        "connects nothing; put one into the environment variable ENGINE, such as "
+        "nats://user:pass@host\n"
+    )
 
 
 def test_an_engine_that_is_not_there_is_wrong(tmp_path: Path) -> None:
     done = check(tmp_path, "nats://127.0.0.1:1")
 
     assert done.status == 1
-    assert "wrong  connected" in done.err
+    assert done.err.startswith(
+        "wrong  connection, with version, permissions and JetStream: "
+        "cluster engine nats://127.0.0.1:1: "
+    )
+
+
+def test_a_port_that_is_none_is_refused() -> None:
+    done = greenrelay("cluster", "dev", "--port", "99999")
+
+    assert done.status == 2
+    assert "99999 is not in the range 0<=x<=65535" in done.err
+
+
+def test_a_wrong_password_is_told_and_not_shown(tmp_path: Path) -> None:
+    with DevelopmentServer() as server:
+        done = check(tmp_path, server.url.replace(server.password, "secret"))
+
+    assert done.status == 1
+    assert "Authorization Violation" in done.err
+    assert "secret" not in done.err
 
 
 class Ahead(LocalEngine):

@@ -62,6 +62,18 @@ def three(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, engine: str) -> Itera
         yield first
 
 
+@pytest.fixture
+def workers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, engine: str) -> Iterator[Program]:
+    """Two workers of one program."""
+    monkeypatch.setenv("GREENRELAY_RUN_DIR", str(tmp_path / "run"))
+    (tmp_path / "bare.yaml").write_text(BARE.replace("- {name: one", "#"))
+    command = ["greenrelay", "run", str(tmp_path / "bare.yaml"), "--workers", "2"]
+    with Program(command, ROOT, {"GREENRELAY_CLUSTER": engine}) as program:
+        for number in (1, 2):
+            program.wait_for(f"worker {number} (process ")
+        yield program
+
+
 def test_a_program_without_an_engine_is_one_node(alone: Dashboard) -> None:
     done = seen("cluster", "nodes")
 
@@ -90,3 +102,33 @@ def test_nodes_are_listed_with_what_their_dashboards_tell(three: Dashboard) -> N
     assert all(" connected " in each for each in others)
     # Of the one without a page nobody tells what it does.
     assert sorted(each.split()[2] == "-" for each in others) == [False, True]
+
+
+def test_workers_of_one_system_are_asked_once(workers: Program) -> None:
+    def found() -> list[dict[str, object]]:
+        done = greenrelay("cluster", "nodes", "--json")
+        assert done.status == 0, done.err
+        told: list[dict[str, object]] = json.loads(done.out)["nodes"]
+        return told
+
+    wait_for(lambda: len(found()) == 2, timeout="20s")
+    done = seen("cluster", "nodes")
+
+    assert done.status == 0
+    assert done.out.count("NODE") == 1
+    assert done.out.count(" (asked)  here ") == 1
+
+
+def test_each_of_several_systems_is_listed(workers: Program, tmp_path: Path) -> None:
+    wait_for(lambda: greenrelay("cluster", "nodes").out.count("NODE") == 1, timeout="20s")
+    with Dashboard(str(tmp_path / "run")) as other:
+        done = seen("cluster", "nodes")
+        as_json = greenrelay("cluster", "nodes", "--json")
+        one = greenrelay("cluster", "nodes", "--json", "--pid", str(other.pid))
+
+    assert done.status == 0
+    assert done.out.count("NODE") == 2
+    assert done.out.count("\nthere is one node: no engine connects it with others") == 1
+    assert as_json.status == 1
+    assert "2 systems run; say which with --pid, a program of each: " in as_json.err
+    assert json.loads(one.out)["is_alone"] is True

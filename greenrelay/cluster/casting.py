@@ -41,7 +41,7 @@ def send_to_nodes(
     """
     carried = dump_context(context)[0] if context else None
     source = "" if sender is None else str(sender)
-    rest = wire.pack_rest(group, source, topic, 0, carried, payload)
+    rest = wire.pack_rest(wire.exact(group), source, wire.exact(topic), 0, carried, payload)
     taken = 0
     for node, count in counts.items():
         link = mesh.links[node]

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import gevent
 from gevent.event import Event as Flag
 
+from greenrelay.cluster.wire import exact
 from greenrelay.core.events import NOPROC
 from greenrelay.core.message import Message
 from greenrelay.core.names import check_name
@@ -90,7 +91,7 @@ class ClusterNames:
         if known is not None or name in self._leaving or not self._mesh.is_reachable:
             return known
         try:
-            owner = self._mesh.engine.lookup(name)
+            owner = self._mesh.engine.lookup(exact(name))
             return None if owner is None else Pid.parse(owner)
         except (EngineError, InvalidPid) as error:
             log.debug("name %r: %s", name, error)
@@ -103,6 +104,7 @@ class ClusterNames:
     def register(self, name: str, process: Process) -> None:
         """Give ``process`` a name; waits. Raises NameTaken, ProcessDown, EngineError."""
         check_name(name)
+        name = exact(name)
         leaving = self._leaving.get(name)
         if leaving is not None:
             leaving.wait(PATIENCE)
@@ -125,7 +127,7 @@ class ClusterNames:
         if owner != pid:
             raise NotOwner(name, owner)
         self._forget(name)
-        self._give_back(name, pid).wait(PATIENCE)
+        self._give_back(exact(name), pid).wait(PATIENCE)
 
     def release(self, pid: Pid) -> None:
         """Give all names of a process back that has ended."""

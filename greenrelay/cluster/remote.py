@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from greenrelay.cluster.wire import Kind, dump
+from greenrelay.cluster.wire import Kind, dump, exact
 from greenrelay.core.events import Cancel, Event, Exit, LinkDown, Result
 from greenrelay.core.message import Message, ReplySlot
 from greenrelay.core.pid import Pid
@@ -66,12 +66,13 @@ class Remote(Process):
         elif isinstance(event, LinkDown):
             tell(Kind.LINK_DOWN, event.result, self._text, str(event.pid))
         elif isinstance(event, Cancel):
-            payload = dump([event.deadline, event.reason], "reason")
+            reason = event.reason if event.reason is None else exact(event.reason)
+            payload = dump([event.deadline, reason], "reason")
             self.link.post(Kind.CANCEL, self._text, str(event.sender or ""), payload=payload)
 
     def end(self, result: Result) -> None:
         """End the process."""
-        self.link.post(Kind.TERMINATE, self._text, payload=dump(result.reason, "reason"))
+        self.link.post(Kind.TERMINATE, self._text, payload=dump(exact(result.reason), "reason"))
 
     def hung_up(self, waiter: Waiter) -> None:
         """Tell its node that a call of it is over."""

@@ -17,7 +17,7 @@ from gevent.event import Event as Flag
 from greenrelay.cluster import handlers
 from greenrelay.cluster.carried import context_of, dump_context
 from greenrelay.cluster.remote import Remote
-from greenrelay.cluster.wire import Frame, Kind, dump, load
+from greenrelay.cluster.wire import Frame, Kind, dump, exact, load
 from greenrelay.core.events import KILLED, NOCONNECTION, RESULT_NOCONNECTION, MonitorRef
 from greenrelay.core.pid import Pid
 from greenrelay.core.strategy import ChildInfo
@@ -56,7 +56,11 @@ def _ask(
     flag = Flag()
     waiter = make(flag.set if process is None else process.answered)
     ref = link.expect(waiter)
-    link.post(kind, ref=ref, **parts)
+    try:
+        link.post(kind, ref=ref, **parts)
+    except (UnsendablePayload, EngineError):
+        link.forget(ref)
+        raise
     try:
         if process is None:
             flag.wait(PATIENCE)
@@ -146,7 +150,9 @@ def ask_spawn(mesh: Mesh, node: str, entry: object, options: Mapping[str, Any]) 
         number = mesh.node.topology.make_ref(parent.pid, None).number
     if parent is not None:
         parent.is_related = True
-    what = {name: options[name] for name in ("args", "kwargs", "host", "name")}
+    what = {name: options[name] for name in ("args", "kwargs")}
+    for name in ("host", "name"):
+        what[name] = options[name] and exact(options[name])
     told = {"link": link.their_epoch if options["link"] else 0, "monitor": number}
     relations: Relations = (None if parent is None else parent.pid, options["link"], number)
     return _ask(  # type: ignore[no-any-return]
@@ -154,7 +160,7 @@ def ask_spawn(mesh: Mesh, node: str, entry: object, options: Mapping[str, Any]) 
         Kind.SPAWN,
         f"spawn of {entry}",
         partial(_Birth, link=link, relations=relations),
-        topic=entry,
+        topic=exact(entry),
         sender="" if parent is None else str(parent.pid),
         context=dump_context(options["context"])[0],
         payload=dump([what, told], "arguments"),

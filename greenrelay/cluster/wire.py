@@ -229,6 +229,11 @@ def load(raw: Raw) -> Any:
         raise ValueError(str(error)) from None
 
 
+def exact(text: str) -> str:
+    """Return ``text`` as what can be encoded, also where it is a member of a StrEnum, or a PID."""
+    return str.__str__(text)
+
+
 def dump(value: object, where: str = "payload") -> Raw:
     """Return ``value`` as it travels; raises UnsendablePayload unless it is plain data."""
     try:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from greenrelay.core.events import GroupEvent, Joined, Left
-from greenrelay.core.groups import Groups
+from greenrelay.core.groups import Groups, check_group
 from greenrelay.core.pid import Pid
 from greenrelay.runtime.channel import GroupEvents
 from greenrelay.runtime.function_process import FunctionProcess
@@ -72,6 +72,7 @@ class Membership:
 
     def join(self, group: str, process: Process, *, is_local: bool = False) -> None:
         """Let ``process`` join once (more); raises ValueError for a bad name."""
+        group = _exact(group)
         pid = process.pid
         is_new = self._groups.join(group, pid)
         process.is_related = process.is_shared = True
@@ -88,12 +89,13 @@ class Membership:
     def leave(self, group: str, pid: Pid) -> None:
         """Let ``pid`` leave once; raises NotMember."""
         if self._groups.leave(group, pid):
-            self._left(group, pid)
+            self._left(_exact(group), pid)
 
     def watch(
         self, group: str, process: FunctionProcess, *, is_local: bool = False
     ) -> tuple[tuple[Pid, ...], GroupEvents]:
         """Return the members and a channel of the changes from now on."""
+        group = _exact(group)
         channel = GroupEvents(process, group, self._unwatch)
         self._groups.watch(group, process.pid)
         if is_local:
@@ -137,3 +139,12 @@ class Membership:
             for channel in self._channels.get((change.group, watcher), ()):
                 if is_local or channel not in self._local:
                     channel.put(change)
+
+
+def _exact(group: str) -> str:
+    """Return a group as plain text, which is what other nodes can be told: it may be a StrEnum's.
+
+    Raises ValueError for a bad name.
+    """
+    check_group(group)
+    return str.__str__(group)

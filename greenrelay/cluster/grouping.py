@@ -8,6 +8,10 @@ at once, other changes of the number at the next tick. Who the members are is to
 (FOLLOW): all of them (MEMBERS), then each change (JOINED, LEFT), until the node has not been asked
 for FORGOTTEN_AFTER seconds and nobody there watches the group. Messages to groups are in
 ``casting.py``.
+
+After a hole each side tells all its numbers anew, and the other forgets by that who follows what.
+So it asks anew for all that it follows, perhaps more than once: each answer is the whole truth of
+its moment, and the last one counts.
 """
 
 from __future__ import annotations
@@ -19,7 +23,7 @@ import gevent
 from gevent.event import Event as Flag
 
 from greenrelay.cluster.casting import send_to_nodes
-from greenrelay.cluster.wire import Frame, Kind, dump, load
+from greenrelay.cluster.wire import Frame, Kind, dump, exact, load
 from greenrelay.core.events import Joined, Left
 from greenrelay.core.groups import check_group
 from greenrelay.core.pid import Pid
@@ -39,8 +43,12 @@ class View:
 
     def __init__(self) -> None:
         self.members: dict[str, dict[Pid, None]] = {}
-        # Nodes that have been asked and have not answered, and what has come of their answer.
-        self.pending: dict[str, dict[Pid, None]] = {}
+        # Nodes that have been asked, which tell of each change since, also if they have no
+        # members now; and those of them that have not answered.
+        self.asked: dict[str, None] = {}
+        self.pending: dict[str, None] = {}
+        # What has come of an answer that takes several frames.
+        self.arriving: dict[str, dict[Pid, None]] = {}
         self.is_complete = Flag()
         self.used_at = 0.0
 
@@ -104,6 +112,7 @@ class ClusterGroups:
         link.post(Kind.INTEREST, ref=1, payload=dump({}))
         for part in _parts(self._counts):
             link.post(Kind.INTEREST, payload=dump(part))
+        self._follow_again(link.member.node)
 
     def tick(self, now: float) -> bool:
         """Tell of numbers that have changed; forget groups nobody asks for. False when idle."""
@@ -135,6 +144,7 @@ class ClusterGroups:
             if group not in self._there and not self._mesh.node.groups.is_watched(group):
                 # A watch that follows asks again, once it is one.
                 return ()
+            group = exact(group)
             view = self._views[group] = View()
             for node in self._there.get(group, ()):
                 self._follow(group, view, node)
@@ -164,7 +174,13 @@ class ClusterGroups:
         for group in [group for group, nodes in self._followers.items() if node in nodes]:
             self._unfollow(group, node)
         for group, view in self._views.items():
+            view.asked.pop(node, None)
             self._answered(group, view, node, {})
+
+    def lose(self, node: str) -> None:
+        """Wait no more for the rest of an answer that a hole has swallowed."""
+        for view in self._views.values():
+            view.arriving.pop(node, None)
 
     def _set_count(self, group: str, node: str, count: int) -> None:
         nodes = self._there.setdefault(group, {})
@@ -178,9 +194,14 @@ class ClusterGroups:
             del self._there[group]
 
     def _follow(self, group: str, view: View, node: str) -> None:
-        view.pending[node] = {}
+        view.asked[node] = view.pending[node] = None
         view.is_complete.clear()
         self._mesh.links[node].post(Kind.FOLLOW, topic=group)
+
+    def _follow_again(self, node: str) -> None:
+        for group, view in self._views.items():
+            if node in view.asked:
+                self._follow(group, view, node)
 
     def _unfollow(self, group: str, node: str) -> None:
         followers = self._followers.get(group, {})
@@ -227,13 +248,11 @@ class ClusterGroups:
                 self._set_count(group, node, 0)
             for group in [group for group, nodes in self._followers.items() if node in nodes]:
                 self._unfollow(group, node)
-            for group, view in self._views.items():
-                if node in view.members or node in view.pending:
-                    self._follow(group, view, node)
+            self._follow_again(node)
         for group, count in counts.items():
             self._set_count(group, node, count)
             seen = self._views.get(group)
-            if seen is not None and count and node not in seen.members and node not in seen.pending:
+            if seen is not None and count and node not in seen.asked:
                 self._follow(group, seen, node)
 
     def _send_members(self, link: Link, group: str) -> None:
@@ -247,11 +266,12 @@ class ClusterGroups:
         node, group = link.member.node, frame.topic
         if frame.kind == Kind.MEMBERS:
             texts = load(frame.payload)
-            if node not in view.pending or not isinstance(texts, list):
-                raise ValueError("nobody has asked for members, or they are none")
-            view.pending[node].update((link.pid(text), None) for text in texts)
+            if not isinstance(texts, list):
+                raise ValueError("members are wanted")
+            pids = {link.pid(text): None for text in texts}
+            view.arriving.setdefault(node, {}).update(pids)
             if frame.ref:
-                self._answered(group, view, node, view.pending[node])
+                self._answered(group, view, node, view.arriving.pop(node))
             return
         pid = link.pid(frame.sender)
         if node in view.pending:

@@ -25,10 +25,10 @@ from greenrelay.cluster.carried import (
 )
 from greenrelay.cluster.engine import Member
 from greenrelay.cluster.handlers import HANDLERS, refused
-from greenrelay.cluster.remote import Remote, RemoteCaller
+from greenrelay.cluster.remote import RemoteCaller
 from greenrelay.cluster.session import NOT_KNOWN, Session
 from greenrelay.cluster.wire import Frame, Kind
-from greenrelay.core.events import RESULT_NOCONNECTION, RESULT_NOPROC, Result
+from greenrelay.core.events import RESULT_NOCONNECTION, RESULT_NOPROC, Exit, LinkDown, Result
 from greenrelay.core.message import NO_CONTEXT, Message, ReplySlot, check_topic
 from greenrelay.core.pid import Pid
 from greenrelay.errors import EngineError, InboxFull, InvalidPid, UnsendablePayload
@@ -145,13 +145,16 @@ class Link:
         carried = None if context is NO_CONTEXT or not context else self._dump_context(context)
         # The encoder takes text only, and of a PID only by a detour.
         source = "" if sender is None else str(sender)
+        if type(topic) is not str:
+            topic = wire.exact(topic)
         if slot is None:
             return self.post(_MESSAGE, to, source, topic, 0, carried, payload)
         assert isinstance(slot, Waiter), "call() waits on a Waiter"
         ref = self.expect(slot)
         try:
             return self.post(_MESSAGE, to, source, topic, ref, carried, payload)
-        except (UnsendablePayload, EngineError):
+        except BaseException:
+            # Also what code of the user raises, such as a time zone's.
             self.forget(ref)
             raise
 
@@ -343,10 +346,33 @@ class Link:
         related, self._related = self._related, {}
         calls, self.calls = self.calls, {}
         self._refs.clear()
+        mesh.groups.lose(self.member.node)
         for pid in related:
-            # The supervisor tells of it as of an ending, in the order of all endings.
-            mesh.node.supervisor.report(Remote(self, pid), RESULT_NOCONNECTION, None)
+            self._end_relations(pid)
         for waiter in calls.values():
             waiter.down(RESULT_NOCONNECTION, None)
         for caller in tuple(self.callers.values()):
             caller.drop()
+
+    def _end_relations(self, pid: Pid) -> None:
+        """Tell of a process there as of an ending, before anything else comes of it.
+
+        At once, and not by the supervisor: when its turn came, the process could have new links
+        and monitors, of the session that follows, and those would end with the old ones.
+        """
+        node = self.mesh.node
+        fired, linked = node.topology.ended(pid)
+        for ref in fired:
+            self._tell(ref.watcher, Exit(pid, RESULT_NOCONNECTION, ref))
+        for other in linked:
+            self._tell(other, LinkDown(pid, RESULT_NOCONNECTION))
+
+    def _tell(self, pid: Pid, event: Exit | LinkDown) -> None:
+        process = self._processes.get(pid)
+        if process is None:
+            return
+        try:
+            process.deliver_event(event)
+        except Exception:
+            self.mesh.count("failed")
+            log.exception("%s: taking %s failed", pid, event.kind)

@@ -26,6 +26,7 @@ cdef class Session:
     cdef public Py_ssize_t _asked_ago
     cdef public object _waiting_since
     cdef public bint _is_known
+    cdef public bint _is_over
     cdef public bint reads_bundles
     cdef public bint is_first
 

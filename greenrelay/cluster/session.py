@@ -12,8 +12,9 @@ shows the gap.
 
 The frames of an epoch have a hole, which no ring can fill, when more is to be kept than the ring
 may hold, or no ACK comes for STALLED seconds. Then the sender forgets them and begins a higher
-epoch. Each side calls ``lost`` once for it: the sender at once, the other when it sees the new
-epoch, before anything of it arrives. The other direction goes on as it was.
+epoch: at a tick, as whoever sends may be in the midst of something that ``lost`` changes. Each side
+calls ``lost`` once for it: the sender then, the other when it sees the new epoch, before anything
+of it arrives. The other direction goes on as it was.
 
 HELLO carries the own epoch and the one of the other side that is known here, 0 for none, and what
 this release can read. A side whose epoch is not known to the other yet only keeps what it sends,
@@ -64,6 +65,7 @@ class Session:
         "_expected",
         "_has_asked",
         "_is_known",
+        "_is_over",
         "_lost",
         "_next",
         "_next_epoch",
@@ -123,6 +125,8 @@ class Session:
         self._waiting_since: float | None = None
         # Whether the other side knows the epoch.
         self._is_known = False
+        # Whether it has a hole, and what is sent until the next tick goes the same way.
+        self._is_over = False
 
     @property
     def is_open(self) -> bool:
@@ -169,10 +173,12 @@ class Session:
 
     def _put(self, seq: int, frame: bytes) -> None:
         ring = self._ring
+        if self._is_over:
+            return
         if len(ring) >= 2 * self.max_frames or self._ring_bytes >= 2 * self.max_bytes:
             # What may not be refused, such as the news of an ending, has its bound here.
             self._count("ring_overflow")
-            self.reset()
+            self._is_over = True
             return
         self._next = seq + 1
         ring.append(frame)
@@ -228,6 +234,8 @@ class Session:
 
     def tick(self, now: float) -> bool:
         """Do what is due every TICK seconds; False when nothing is to be done at the next one."""
+        if self._is_over:
+            self.reset()
         if self._unacknowledged:
             self._acknowledge()
         if self._has_asked:

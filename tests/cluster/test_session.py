@@ -240,7 +240,8 @@ def test_what_may_not_be_refused_has_a_bound_beyond_which_the_session_is_over(pa
     pair.one.session.max_frames = 4
 
     pair.one.say(*range(9))
-    pair.carry()
+    assert pair.one.got == []
+    pair.tick()
 
     assert pair.one.counts == ["ring_overflow"]
     assert pair.one.got == [LOST]

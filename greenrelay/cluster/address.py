@@ -19,7 +19,10 @@ DEFAULT_PORT = 4222
 LOCAL = "local"
 _ALLOWED = 'it must be "local", "nats://user:pass@host:4222,host2:4222" or "tls://host:4222"'
 _UNESCAPED = 'a "?" in a user or password must be written "%3F"'
-_HOST = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9._-]+))(?::([0-9]{1,5}))?")
+# What a name cannot be is not looked up: that fails in a way of its own.
+_NAME = r"[A-Za-z0-9_-]{1,63}(?:\.[A-Za-z0-9_-]{1,63})*\.?"
+_ONCE = 'a "@" in a user or password must be written "%40"; they stand once, before all servers'
+_HOST = re.compile(rf"(?:\[([0-9A-Fa-f:.]+)\]|({_NAME}))(?::([0-9]{{1,5}}))?")
 _MIN_LEASE, _MAX_LEASE = 2.0, 3600.0
 
 Server = tuple[str, int]
@@ -110,6 +113,8 @@ def _parse(text: str, shown: str) -> Address:
         raise ValueError(_ALLOWED)
     rest, _, query = rest.partition("?")
     who, _, hosts = rest.rstrip("/").rpartition("@")
+    if "@" in who:
+        raise ValueError(_ONCE)
     try:
         servers = tuple(server_of(each) for each in hosts.split(","))
     except ValueError:

@@ -31,6 +31,7 @@ _READY_SECONDS = 10.0
 _STOP_SECONDS = 5.0
 _STEP = 0.005
 _VERSION = re.compile(r"v(\d+)\.(\d+)")
+_FATAL = re.compile(r"\[FTL\] (.*)")
 # The shell ends the server when its own input does, which is a pipe from the process that has
 # started it, and then leaves no file behind. It works wherever there is a shell.
 _GUARD = """
@@ -145,7 +146,8 @@ class DevelopmentServer:
             lines = Path(self._folder, "log").read_text().splitlines()
         except OSError:
             return "it wrote no log"
-        return " / ".join(lines[-3:])
+        fatal = [found[1] for line in lines if (found := _FATAL.search(line))]
+        return " / ".join(fatal or lines[-3:])
 
     def _wait(self, seconds: float) -> bool:
         deadline = time.monotonic() + seconds

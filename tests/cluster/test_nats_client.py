@@ -166,13 +166,28 @@ def test_a_row_changes_only_from_the_revision_that_was_expected(connect: Connect
     assert bucket.get_exactly("other") is None
 
 
-def test_a_bucket_that_is_not_ours_is_refused(connect: Connect) -> None:
+@pytest.mark.parametrize(
+    ("name", "setting"),
+    [
+        ("plain", {"allow_msg_ttl": False, "subject_delete_marker_ttl": 0}),
+        ("deep", {"max_msgs_per_subject": 2}),
+        ("mute", {"subject_delete_marker_ttl": 0}),
+        ("brief", {"max_age": 60_000_000_000}),
+        ("full", {"discard": "old", "max_msgs": 5}),
+    ],
+)
+def test_a_bucket_whose_settings_are_not_ours_is_refused(
+    connect: Connect, name: str, setting: dict[str, object]
+) -> None:
+    """at most one live owner among nodes that see the quorum"""
     client = connect()
-    wish = b'{"name":"KV_foreign","subjects":["$KV.foreign.>"],"storage":"memory"}'
-    client.request(b"$JS.API.STREAM.CREATE.KV_foreign", wish)
+    ours = json.loads(Bucket(client, f"foreign_{name}", replicas=0)._wish(1))
+    wish = json.dumps({**ours, **setting}).encode()
+    made = client.request(f"$JS.API.STREAM.CREATE.KV_foreign_{name}".encode(), wish)
+    assert "error" not in json.loads(made[4])
 
     with pytest.raises(EngineError, match="was not made by greenrelay; delete it"):
-        Bucket(client, "foreign", replicas=0).ensure()
+        Bucket(client, f"foreign_{name}", replicas=0).ensure()
 
 
 def test_a_request_nobody_answers_fails_at_once(connect: Connect) -> None:
@@ -287,6 +302,10 @@ class Flood(Line):
         (b"INFO {nonsense}\r\n", "its INFO cannot be read"),
         (b'INFO {"version":"2.9.10"}\r\n', "its version is '2.9.10'; it must be 2.12 or newer"),
         (b'INFO {"version":"x"}\r\n', "its version is 'x'"),
+        (
+            b'INFO {"version":"2.12.0","max_payload":8192}\r\n',
+            "its max_payload is 8192; it must be 32768 or more",
+        ),
         (
             b'INFO {"version":"2.12.0","tls_required":true}\r\nPING\r\n',
             "it has said more before TLS",

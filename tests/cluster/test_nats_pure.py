@@ -173,6 +173,34 @@ def test_another_incarnation_replaces_one() -> None:
     assert roster.hear(B1, 3.0) == (Bury(B1),)
 
 
+@pytest.mark.parametrize(("earlier", "later"), [("1", "1-1"), ("1-9", "1-10"), ("x-1", "x-1-2")])
+def test_what_an_earlier_life_has_said_does_not_end_the_later_one(earlier: str, later: str) -> None:
+    """Mail for an old incarnation is answered noproc"""
+    roster = Roster(Member("a", later), silence=1.5)
+    b = Member("b", later)
+    roster.hear(b, 1.0)
+
+    # As a server says it that had stood still.
+    assert roster.hear(Member("b", earlier), 2.0) == ()
+    assert roster.hear(Member("a", earlier), 2.0) == ()
+
+    assert roster.get("b") == b
+    assert roster.hear(b, 3.0) == ()
+
+
+@pytest.mark.parametrize(
+    ("one", "other"), [("1", "2"), ("1-2", "1-1"), ("1-1", "1"), ("1-1", "2-2")]
+)
+def test_what_is_no_earlier_life_takes_the_place_of_one(one: str, other: str) -> None:
+    roster = Roster(ME, silence=1.5)
+    # So is the other one heard first: of two in any order the later stays.
+    assert roster.hear(Member("b", other), 1.0) == (Up(Member("b", other)),)
+
+    changes = roster.hear(Member("b", one), 2.0)
+
+    assert changes == (Down(Member("b", other), "replaced"), Up(Member("b", one)))
+
+
 def test_another_process_of_the_same_name_is_a_clash() -> None:
     roster = Roster(ME, silence=1.5)
 

@@ -51,8 +51,11 @@ def test_a_server_ends_with_the_process_that_started_it() -> None:
 
 
 def test_a_server_that_cannot_start_says_why() -> None:
-    with DevelopmentServer() as server, pytest.raises(EngineError, match="address already in use"):
+    with DevelopmentServer() as server, pytest.raises(EngineError) as raised:
         DevelopmentServer(port=server.port)
+
+    assert "address already in use" in raised.value.why
+    assert "[FTL]" not in raised.value.why
 
 
 def test_a_program_that_is_too_old_is_refused(

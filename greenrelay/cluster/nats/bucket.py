@@ -58,8 +58,21 @@ class _Stored(msgspec.Struct):
 
 
 class _Config(msgspec.Struct):
+    """What of a stream's settings the names depend on: rows end when their lease does, and show it,
+    and neither before nor to make room.
+    """
+
     allow_msg_ttl: bool = False
     max_msgs_per_subject: int = -1
+    max_age: int = 0
+    discard: str = ""
+    subject_delete_marker_ttl: int = 0
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether they are those of a bucket that was made here."""
+        is_kept = self.max_age == 0 and self.discard == "new" and self.max_msgs_per_subject == 1
+        return is_kept and self.allow_msg_ttl and self.subject_delete_marker_ttl > 0
 
 
 class Answer(msgspec.Struct):
@@ -94,9 +107,12 @@ class Bucket:
         self._timeout = timeout
         self._too_few_since = 0.0
 
-    def ensure(self) -> str:
-        """Create it unless it is there; return when it was created, which tells it from others."""
-        found = self.call(f"STREAM.INFO.{self.stream}", b"")
+    def ensure(self, timeout: float = 0.0) -> str:
+        """Create it unless it is there; return when it was created, which tells it from others.
+
+        Whether it is there is waited for ``timeout`` seconds, where that is not 0.
+        """
+        found = self.call(f"STREAM.INFO.{self.stream}", b"", timeout)
         if found.error is not None and found.error.code == _NOT_FOUND:
             found = self._create()
             if found.error is not None and found.error.err_code == _EXISTS:
@@ -105,7 +121,7 @@ class Bucket:
             raise Hopeless(self.client.address.shown, NO_JETSTREAM)
         if found.error is not None:
             raise self._error(found.error.description)
-        if not found.config.allow_msg_ttl or found.config.max_msgs_per_subject != 1:
+        if not found.config.is_ours:
             why = "it is there and was not made by greenrelay; delete it"
             raise Hopeless(self.client.address.shown, f"stream {self.stream}: {why}")
         return found.created
@@ -149,15 +165,18 @@ class Bucket:
         fields = wire.fields_of(found.message.hdrs)
         return _row(found.message.seq, fields, found.message.data)
 
-    def put(self, key: str, value: bytes, expected: int, ttl: float = 0.0) -> int:
+    def put(
+        self, key: str, value: bytes, expected: int, ttl: float = 0.0, timeout: float = 0.0
+    ) -> int:
         """Write a row that is at revision ``expected``, 0 for none; return its new one.
 
-        It ends by itself after ``ttl`` seconds. Raises Conflict.
+        It ends by itself after ``ttl`` seconds. The answer is waited for ``timeout`` seconds, where
+        that is not 0. Raises Conflict.
         """
         fields = {"Nats-Expected-Last-Subject-Sequence": str(expected)}
         if ttl:
             fields["Nats-TTL"] = f"{int(ttl)}s"
-        return self._publish(key, value, fields)
+        return self._publish(key, value, fields, timeout)
 
     def delete(self, key: str, expected: int) -> None:
         """Delete a row that is at revision ``expected``. Raises Conflict."""
@@ -168,10 +187,10 @@ class Bucket:
         }
         self._publish(key, b"", fields)
 
-    def _publish(self, key: str, value: bytes, fields: dict[str, str]) -> int:
+    def _publish(self, key: str, value: bytes, fields: dict[str, str], timeout: float = 0.0) -> int:
         subject = (self.prefix + key).encode()
         header = wire.header_of(fields)
-        message = self.client.request(subject, value, header, timeout=self._timeout)
+        message = self.client.request(subject, value, header, timeout=timeout or self._timeout)
         answer = self._read(message)
         if answer.error is None:
             return answer.seq
@@ -209,10 +228,10 @@ class Bucket:
             }
         )
 
-    def call(self, name: str, wish: bytes) -> Answer:
+    def call(self, name: str, wish: bytes, timeout: float = 0.0) -> Answer:
         """Return what JetStream answers to the request ``name`` of its interface."""
         subject = f"$JS.API.{name}".encode()
-        return self._read(self.client.request(subject, wish, timeout=self._timeout))
+        return self._read(self.client.request(subject, wish, timeout=timeout or self._timeout))
 
     def _read(self, message: Message) -> Answer:
         try:

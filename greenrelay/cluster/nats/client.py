@@ -12,11 +12,11 @@ import random
 import time
 from collections import Counter, deque
 from collections.abc import Callable
+from functools import partial
 
 import gevent
 from gevent.event import AsyncResult
 from gevent.event import Event as Flag
-from gevent.exceptions import ConcurrentObjectUseError
 
 from greenrelay.cluster.address import Address, Server
 from greenrelay.cluster.nats import wire
@@ -32,7 +32,6 @@ from greenrelay.errors import EngineError
 
 log = logging.getLogger("greenrelay.cluster")
 MAX_REFUSALS = 16
-_BROKEN = (OSError, ConcurrentObjectUseError)
 
 
 class Client:
@@ -94,6 +93,12 @@ class Client:
         self._has_line.clear()
         self._forget()
 
+    def forked(self) -> None:
+        """Let go of the connection, in a forked child: it is the parent's. Must not wait."""
+        greenlets, self._greenlets = self._greenlets, []
+        gevent.killall(greenlets, block=False)
+        self._break(self._line, "this is a forked child")
+
     def publish(self, subject: bytes, data: bytes) -> bool:
         """Queue a frame; False when there is no room for it, which is counted."""
         outbox = self.outbox
@@ -107,6 +112,8 @@ class Client:
 
     def command(self, command: bytes) -> None:
         """Send a command on this connection; dropped when there is none."""
+        if self.outbox.is_stuck:
+            self._break(self._line, "the server takes nothing")
         if self._line is not None:
             self.outbox.command(command)
             self._news.set()
@@ -158,11 +165,11 @@ class Client:
         if token is None:
             raise self._error("there is no connection, or too many requests wait")
         try:
-            answer = result.get(timeout=max(deadline - time.monotonic(), 0))
-        except gevent.Timeout:
-            raise self._error(f"no answer within {timeout:g} s") from None
+            answer = result.wait(max(deadline - time.monotonic(), 0))
         finally:
             self.forget(token)
+        if not result.ready():
+            raise self._error(f"no answer within {timeout:g} s")
         if answer is None:
             raise self._error("the connection was lost before the answer")
         if answer[3] and wire.status_of(answer[3]) == 503:
@@ -210,9 +217,17 @@ class Client:
         while True:
             self._read(line)
             self._forget()
-            self._owner.on_down(self._why)
-            line = self._connector.again()
-            self._adopt(line)
+            self._tell(partial(self._owner.on_down, self._why))
+            line = self._connector.again(line)
+            self._tell(partial(self._adopt, line))
+
+    def _tell(self, told: Callable[[], None]) -> None:
+        try:
+            told()
+        except Exception:
+            # That it did must not end who connects again.
+            self.counters["handler failed"] += 1
+            log.exception("cluster: who was told that a connection has come or gone failed")
 
     def _read(self, line: Line) -> None:
         try:
@@ -224,7 +239,8 @@ class Client:
                 self._handle(events)
                 # Others must get their turn, however much comes.
                 gevent.sleep(0)
-        except _BROKEN as error:
+        except Exception as error:
+            # Of any kind: what was TLS and the writer has closed fails as it happens to.
             self._break(line, str(error))
 
     def _handle(self, events: list[Event]) -> None:
@@ -272,7 +288,7 @@ class Client:
             gevent.sleep(self._patience.ping)
             if self._line is None:
                 continue
-            if self.pulse.unanswered >= self._patience.pings:
+            if self.pulse.unanswered >= self._connector.pings:
                 self._break(self._line, "the server does not answer")
                 continue
             self.pulse.unanswered += 1
@@ -287,7 +303,8 @@ class Client:
                 continue
             try:
                 line.sock.sendall(self.outbox.take())
-            except _BROKEN as error:
+            except Exception as error:
+                # Of any kind: what was TLS and the reader has closed fails as it happens to.
                 self.counters["write broken"] += 1
                 self._break(line, str(error))
             finally:

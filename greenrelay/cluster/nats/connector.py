@@ -23,6 +23,8 @@ log = logging.getLogger("greenrelay.cluster")
 # Servers come and go for as long as a node lives.
 MAX_SERVERS = 64
 _FIRST_PAUSE = 0.1
+# For so long a server that has failed is tried after the others.
+_GRUDGE_SECONDS = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,10 +34,14 @@ class Patience:
     connect: float = 2.0
     first_connect: float = 5.0
     ping: float = 0.25
-    # As many pings unanswered, and the connection counts as dead.
+    # As many pings unanswered, and the connection counts as dead. With other servers to go to that
+    # is before the other nodes count this one as silent.
     pings: int = 8
+    pings_of_many: int = 3
     first_backoff: float = 0.002
     max_backoff: float = 1.0
+    # A connection that has lasted for so long was a good one.
+    calm: float = 1.0
 
 
 class Connector:
@@ -48,6 +54,14 @@ class Connector:
         self._patience = patience
         self._dial = dial
         self._servers = list(address.servers)
+        self._failed_at: dict[Server, float] = {}
+        self._connected_at = 0.0
+        self._backoff = patience.first_backoff
+
+    @property
+    def pings(self) -> int:
+        """How many pings may be unanswered."""
+        return self._patience.pings_of_many if len(self._servers) > 1 else self._patience.pings
 
     def learn(self, info: ServerInfo) -> None:
         """Try the other servers of the cluster too from now on."""
@@ -59,6 +73,7 @@ class Connector:
                 if server not in own:
                     told.append(server)
         self._servers = [*own, *told[:MAX_SERVERS]]
+        self._failed_at = {key: at for key, at in self._failed_at.items() if key in self._servers}
 
     def first(self) -> Line:
         """Return a connection; raises EngineError when there is none within a few seconds.
@@ -76,12 +91,20 @@ class Connector:
                 raise EngineError(self._address.shown, "; ".join(map(str, errors)))
             gevent.sleep(_FIRST_PAUSE)
 
-    def again(self) -> Line:
-        """Return a connection, however long that takes."""
-        backoff = self._patience.first_backoff
+    def again(self, lost: Line) -> Line:
+        """Return a connection after ``lost``, however long that takes.
+
+        One that was lost at once counts as a try that failed: there is more patience each time.
+        """
+        now = time.monotonic()
+        # The cluster may have told of it by number.
+        self._failed_at[lost.server] = self._failed_at[lost.peer] = now
+        if now - self._connected_at >= self._patience.calm:
+            self._backoff = self._patience.first_backoff
         told = ""
         while True:
-            gevent.sleep(backoff * random.uniform(0.5, 1.0))
+            gevent.sleep(self._backoff * random.uniform(0.5, 1.0))
+            self._backoff = min(self._backoff * 2, self._patience.max_backoff)
             errors: list[OSError] = []
             try:
                 line = self._try_all(errors)
@@ -93,13 +116,21 @@ class Connector:
             if why != told:
                 log.warning("cluster engine %s: %s; trying again", self._address.shown, why)
                 told = why
-            backoff = min(backoff * 2, self._patience.max_backoff)
+
+    def _in_order(self) -> list[Server]:
+        """Return the servers as chance will have it, but those that have just failed last."""
+        servers = random.sample(self._servers, len(self._servers))
+        forgiven = time.monotonic() - _GRUDGE_SECONDS
+        return sorted(servers, key=lambda each: max(self._failed_at.get(each, 0.0), forgiven))
 
     def _try_all(self, errors: list[OSError]) -> Line | None:
-        for server in random.sample(self._servers, len(self._servers)):
+        for server in self._in_order():
             try:
-                return self._dial(server)
+                line = self._dial(server)
+                self._connected_at = time.monotonic()
+                return line
             except OSError as error:
+                self._failed_at[server] = time.monotonic()
                 kind = Refused if isinstance(error, Refused) else OSError
-                errors.append(kind(f"{server[0]}:{server[1]}: {error}"))
+                errors.append(kind(f"{server[0]}:{server[1]}: {error.strerror or error}"))
         return None

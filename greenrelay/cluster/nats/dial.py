@@ -6,6 +6,7 @@ before its PONG, so a wrong password or a forbidden subject is known when the op
 
 from __future__ import annotations
 
+import random
 import re
 import ssl
 from collections.abc import Callable
@@ -25,6 +26,8 @@ from greenrelay.errors import EngineError
 # What is larger is mapped anew by malloc each time, a tenth of what a receiver does.
 CHUNK = 96 * 1024
 MIN_VERSION = (2, 12)
+# Room for the frames that go out together.
+MIN_PAYLOAD = 32 * 1024
 _FORBIDDEN = "permissions violation"
 _VERSION = re.compile(r"(\d+)\.(\d+)")
 
@@ -50,13 +53,17 @@ class ServerInfo(msgspec.Struct, frozen=True):
 
 @dataclass(slots=True)
 class Line:
-    """An open connection; ``early`` is what has come with the end of the opening."""
+    """An open connection; ``early`` is what has come with the end of the opening.
+
+    ``peer`` is who is at the other end, by number, where ``server`` may have a name.
+    """
 
     sock: Any
     server: Server
     info: ServerInfo
     parser: Parser
     early: list[Event] = field(default_factory=list)
+    peer: Server = ("", 0)
 
     def receive(self) -> list[Event]:
         """Wait for bytes and return their events; raises OSError when the connection has ended."""
@@ -86,25 +93,54 @@ def open_line(
     Raises OSError, or Refused when the server says no, and EngineError where a file cannot be
     read. Subjects that are forbidden do not fail it: they are among ``early``, as Err.
     """
-    limit = gevent.Timeout(timeout, TimeoutError(f"no answer within {timeout:g} s"))
-    sock: Any = None
-    with limit:
-        sock = gevent_socket.create_connection(server)
+    # It ends all there is in it: no OSError, which is taken for that of one address or read.
+    limit = gevent.Timeout(timeout)
+    try:
+        with limit:
+            line = Line(_connected(server, timeout), server, ServerInfo(), Parser())
+            try:
+                _open(line, address, name, first)
+            except BaseException:
+                line.sock.close()
+                raise
+    except gevent.Timeout as over:
+        if over is not limit:
+            raise
+        raise TimeoutError(f"no answer within {timeout:g} s") from None
+    return line
+
+
+def _connected(server: Server, timeout: float) -> Any:
+    """Return a socket to one of the addresses of a host; none of them may take all the time."""
+    found = gevent_socket.getaddrinfo(*server, type=gevent_socket.SOCK_STREAM)
+    errors: list[OSError] = []
+    for family, kind, protocol, _, where in random.sample(found, len(found)):
+        sock = gevent_socket.socket(family, kind, protocol)
         try:
-            sock.setsockopt(gevent_socket.IPPROTO_TCP, gevent_socket.TCP_NODELAY, 1)
-            line = Line(sock, server, ServerInfo(), Parser())
-            line.info = _first_info(line)
-            _check(line.info, address)
-            if address.is_tls or line.info.tls_required:
-                if line.early or line.parser.held:
-                    # It could be from anybody.
-                    raise Refused("it has said more before TLS than it may")
-                sock = line.sock = _secured(sock, server, address)
-            _shake_hands(line, address, name, first(line.info))
+            sock.settimeout(timeout / len(found))
+            sock.connect(where)
+            sock.settimeout(None)
+            return sock
+        except OSError as error:
+            sock.close()
+            errors.append(error)
         except BaseException:
             sock.close()
             raise
-    return line
+    raise errors[-1] if errors else OSError("its name has no address")
+
+
+def _open(line: Line, address: Address, name: str, first: Callable[[ServerInfo], bytes]) -> None:
+    line.sock.setsockopt(gevent_socket.IPPROTO_TCP, gevent_socket.TCP_NODELAY, 1)
+    line.peer = line.sock.getpeername()[:2]
+    line.info = _first_info(line)
+    _check(line.info, address)
+    if address.is_tls or line.info.tls_required:
+        if line.early or line.parser.held:
+            # It could be from anybody.
+            raise Refused("it has said more before TLS than it may")
+        _secure(line, address)
+    _shake_hands(line, address, name, first(line.info))
 
 
 def tls_context(address: Address) -> ssl.SSLContext:
@@ -139,18 +175,24 @@ def _check(info: ServerInfo, address: Address) -> None:
     found = _VERSION.match(info.version)
     if not found or (int(found[1]), int(found[2])) < MIN_VERSION:
         raise Refused(f"its version is {info.version!r}; it must be 2.12 or newer")
+    if info.max_payload < MIN_PAYLOAD:
+        raise Refused(f"its max_payload is {info.max_payload}; it must be {MIN_PAYLOAD} or more")
     if address.is_tls and not (info.tls_required or info.tls_available):
         raise Refused("it has no TLS, and the address wants it")
 
 
-def _secured(sock: Any, server: Server, address: Address) -> Any:
+def _secure(line: Line, address: Address) -> None:
     # Servers that the cluster has told of are addressed by number, and have the certificate of the
     # name that the address gives.
     named = {host for host, _ in address.servers}
-    host = server[0] if server[0] in named else address.servers[0][0]
+    host = line.server[0] if line.server[0] in named else address.servers[0][0]
     try:
-        return tls_context(address).wrap_socket(sock, server_hostname=host)
-    except ssl.SSLError as error:
+        # The handshake comes after: a socket that is wrapped is closed by whoever has it.
+        line.sock = tls_context(address).wrap_socket(
+            line.sock, server_hostname=host, do_handshake_on_connect=False
+        )
+        line.sock.do_handshake()
+    except (ssl.SSLError, ValueError) as error:
         raise Refused(f"TLS: {error}") from None
 
 

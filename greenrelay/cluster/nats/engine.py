@@ -24,7 +24,7 @@ from greenrelay.cluster.nats.membership import Membership, Timing
 from greenrelay.cluster.nats.names import Names
 from greenrelay.cluster.nats.parser import MAX_SIZE, Message
 from greenrelay.cluster.nats.rebirth import Rebirth
-from greenrelay.cluster.nats.roster import Change, Down, Up
+from greenrelay.cluster.nats.roster import Change, Down, Up, life_after
 from greenrelay.cluster.nats.subject import text_of, token_of
 from greenrelay.cluster.nats.subjects import Subjects, connection_name, sender_of
 from greenrelay.errors import EngineError
@@ -122,6 +122,14 @@ class NatsEngine:
             self._client.stop()
             self._names.keeper.stop()
         self.stop()
+
+    def forked(self) -> None:
+        """Be no more, in a forked child, where all of this is the parent's. Must not wait."""
+        self._is_open = False
+        if self._ticker is not None:
+            self._ticker.kill(block=False)
+        self._names.keeper.forked()
+        self._client.forked()
 
     def skew(self) -> float:
         """Return by how many seconds the server's clock is ahead of this machine's; waits."""
@@ -311,7 +319,7 @@ class NatsEngine:
         """Count all others as gone, let go of all names, and be another incarnation."""
         self._is_cut_off = True
         life = self._rebirth.begin(time.monotonic())
-        me = Member(self.me.node, f"{self._base}-{life}")
+        me = Member(self.me.node, life_after(self._base, life))
         log.warning("cluster: node %s begins anew as %s: %s", me.node, me.incarnation, why)
         if dropped := self._client.outbox.forget_frames():
             self._client.counters["frame of a life before"] += dropped

@@ -44,6 +44,9 @@ _START_SECONDS = 30.0
 _NOBODY_SECONDS = 10.0
 _API = "$JS.API."
 _STOP_SECONDS = 1.0
+# How long the answer to a renewal is waited for: a leader that is gone answers to none, and who
+# follows it to the next that comes. A server that is found to be slow has the time it needs.
+_QUICK, _SLOW = 1.0, 3.0
 # A lease runs on while this machine sleeps, where its clock can tell.
 _CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 
@@ -81,6 +84,7 @@ class Keeper:
         self._is_sure = False
         self._is_lost = False
         self._sweep_at = time.monotonic() + random.uniform(*_SWEEP_SECONDS)
+        self._patience = _QUICK
         self._greenlet: gevent.Greenlet[..., None] | None = None
 
     @property
@@ -152,6 +156,11 @@ class Keeper:
             ):
                 self._end_leases()
 
+    def forked(self) -> None:
+        """Keep no names, in a forked child. Must not wait."""
+        if self._greenlet is not None:
+            self._greenlet.kill(block=False)
+
     def on_connection(self) -> None:
         """Look at everything again: the server may be another, or have lost all."""
         self._is_sure = False
@@ -217,7 +226,13 @@ class Keeper:
 
     def _step(self) -> None:
         if not self._is_sure:
-            self._see_bucket()
+            try:
+                self._see_bucket()
+            except EngineError:
+                # The rows may have a leader while the servers have none: the lease goes on.
+                if self.lease.is_valid(clock()):
+                    self._renew()
+                raise
         if clock() >= self.lease.renew_at:
             self._renew()
         if self._is_lost:
@@ -235,7 +250,8 @@ class Keeper:
             self._sweep_at = time.monotonic() + pause
 
     def _see_bucket(self) -> None:
-        created = self.bucket.ensure()
+        # While a lease hangs on it a leader that is gone must not cost the time of three renewals.
+        created = self.bucket.ensure(self._patience if self.lease.is_valid(clock()) else 0.0)
         if self._created and created != self._created:
             self._lose_rows()
         self._created = created
@@ -274,12 +290,13 @@ class Keeper:
         lease, sent_at = self.lease, clock()
         key, value = LEASE + lease.key, self.bucket.client.name.encode()
         try:
-            revision = self.bucket.put(key, value, lease.revision, lease.seconds)
+            revision = self.bucket.put(key, value, lease.revision, lease.seconds, self._patience)
         except Conflict:
             row = self.bucket.get_exactly(key)
             if row is not None and row.value is not None:
                 # A renewal has arrived whose answer has not: the next step goes on from there.
                 lease.revision = row.revision
+                self._patience = _SLOW
             elif lease is self.lease and lease.revision and lease.is_valid(clock()):
                 # All servers of a cluster have been started anew: the bucket is there, but empty.
                 self._lose_rows()
@@ -288,6 +305,8 @@ class Keeper:
             self._news.set()
             return
         lease.renewed(revision, sent_at)
+        if clock() - sent_at < _QUICK / 2:
+            self._patience = _QUICK
         if lease is self.lease:
             self._is_valid.set()
         elif lease not in self._over:

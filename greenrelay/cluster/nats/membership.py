@@ -98,6 +98,8 @@ class Membership:
         self._is_new = True
         self._next_beat = 0.0
         self._probes = Group()
+        # Anybody who may publish there can tell such news, as often as he likes.
+        self._suspected: set[Member] = set()
         self._words = client.subscribe(self.subjects.words, self._on_word)
         client.subscribe(self.subjects.beats, self._on_beat)
         client.subscribe(EVENTS, self._on_event)
@@ -216,11 +218,15 @@ class Membership:
         if news.reason.lower() == _SHUTDOWN:
             return
         for member in self.roster.members():
-            if connection_name(self._app, member) == news.client.name:
+            is_named = connection_name(self._app, member) == news.client.name
+            if is_named and member not in self._suspected:
+                self._suspected.add(member)
                 self._probes.add(gevent.spawn_later(self._timing.suspicion, self._probe, member))
 
     def _probe(self, member: Member) -> None:
         """Count a node as gone if nobody listens for it."""
+        # What is told from here on may be news.
+        self._suspected.discard(member)
 
         def answered(answer: Message | None) -> None:
             if answer is not None and wire.status_of(answer[3]) == _NO_RESPONDERS:

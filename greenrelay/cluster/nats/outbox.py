@@ -8,10 +8,15 @@ came; so a frame is sent at most once.
 from __future__ import annotations
 
 MAX_SIZE = 8 * 1024 * 1024
+# Far more than a server makes necessary that takes any.
+MAX_COMMANDS = 65_536
 
 
 class Outbox:
-    """Two queues; that of frames has ``max_size`` bytes at most, with what is being written."""
+    """Two queues; that of frames has ``max_size`` bytes at most, with what is being written.
+
+    A command needs no room, but ``is_stuck`` when MAX_COMMANDS wait.
+    """
 
     __slots__ = ("_commands", "_frames", "_max_size", "_size", "_written", "is_empty")
 
@@ -27,6 +32,11 @@ class Outbox:
     def size(self) -> int:
         """How many bytes of frames wait or are being written."""
         return self._size
+
+    @property
+    def is_stuck(self) -> bool:
+        """Whether so many commands wait that the server cannot be taking any."""
+        return len(self._commands) >= MAX_COMMANDS
 
     def command(self, command: bytes) -> None:
         """Append a command."""

@@ -76,7 +76,11 @@ class Roster:
             self._heard[member.node] = now
             return ()
         if member.node == self.me.node:
-            return () if member == self.me else (Clash(member),)
+            is_self = member == self.me or _is_before(member, self.me)
+            return () if is_self else (Clash(member),)
+        if known is not None and _is_before(member, known):
+            # A server that stood still still had this; there is nobody any more to be told.
+            return ()
         told_at = self._graves.get(member)
         if told_at is not None:
             if now - told_at < BURY_SECONDS:
@@ -123,3 +127,18 @@ class Roster:
         self._heard.clear()
         self.me = me
         return gone
+
+
+def life_after(base: str, life: int) -> str:
+    """Return the incarnation that begins when the one called ``base`` does for the nth time."""
+    return f"{base}-{life}"
+
+
+def _is_before(member: Member, other: Member) -> bool:
+    """Whether a member is an earlier life of the process that is ``other``."""
+    base, _, life = other.incarnation.rpartition("-")
+    if not base or not life.isdigit():
+        return False
+    earlier, _, number = member.incarnation.rpartition("-")
+    is_earlier = earlier == base and number.isdigit() and int(number) < int(life)
+    return is_earlier or member.incarnation == base

@@ -121,6 +121,9 @@ class Engine(Protocol):
     def watch(self, watcher: Watcher) -> None:
         """Call ``watcher(name, owner or None)`` for each name there is and each change after."""
 
+    def forked(self) -> None:
+        """Be no more, in a forked child, where all of this is the parent's; must not wait."""
+
     def skew(self) -> float:
         """Return by how many seconds the server's clock is ahead of this machine's; waits."""
 

@@ -125,6 +125,10 @@ class LocalEngine:
         self._bus.remove(self, "left")
         self.crash()
 
+    def forked(self) -> None:
+        """Tell nothing any more, in a forked child."""
+        self.crash()
+
     def skew(self) -> float:
         """Return 0.0: the clock is the same."""
         return 0.0

@@ -3,6 +3,7 @@ from greenrelay.cluster.link cimport Link
 
 
 cdef class Mesh:
+    cdef object __weakref__
     cdef public object node
     cdef public object engine
     cdef public dict links

@@ -10,12 +10,14 @@ names, whatever the engine does about it.
 from __future__ import annotations
 
 import logging
+import os
 import secrets
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
 from itertools import count as counter
 from typing import Any
+from weakref import WeakSet
 
 from gevent.pool import Group
 
@@ -44,6 +46,17 @@ CUT_OFF = 3.0
 KNOWN_REMOTES = 4096
 # Reasons for which a node counts as gone that may be alive.
 UNSURE = ("silent", "unreachable")
+
+
+_meshes: WeakSet[Mesh] = WeakSet()
+
+
+def _forked() -> None:
+    for mesh in tuple(_meshes):
+        mesh.forked()
+
+
+os.register_at_fork(after_in_child=_forked)
 
 
 def join(node: Node, engine: object, app: str) -> Mesh:
@@ -84,6 +97,7 @@ class Mesh:
         self._greenlets = Group()
         self._cut_off: Timer | None = None
         self._is_stopped = False
+        _meshes.add(self)
 
     def start(self) -> None:
         """Connect; may wait. Raises EngineError."""
@@ -126,6 +140,12 @@ class Mesh:
             link.drop()
         self.links.clear()
         self._let_go()
+
+    def forked(self) -> None:
+        """Be no more, in a forked child: the others know the parent, whose connection this is."""
+        self._is_stopped = True
+        self._greenlets.kill(block=False)
+        self.engine.forked()
 
     def _abandon(self) -> None:
         """Leave the node as it was before, as it could not be connected."""

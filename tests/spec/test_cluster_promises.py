@@ -6,9 +6,13 @@ What becomes of them when one dies, freezes or is cut off, and when the engine d
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import warnings
+
+import gevent
+import gevent.os
 
 import greenrelay as gr
 from greenrelay.cluster.nats.engine import NatsEngine
@@ -149,3 +153,32 @@ def test_a_forked_child_has_no_part_in_the_connection(near: gr.Node, far: Far, h
     ref = here.do(gr.monitor, far.pid)
     far.kill()
     assert assert_event(here, kind="EXIT", timeout=30).ref == ref
+
+
+def test_a_forked_child_that_goes_on_takes_nothing_from_the_connection(
+    near: gr.Node, far: Far, here: Probe
+) -> None:
+    """Connect after the fork (post_worker_init), never in the master."""
+    reads, writes = os.pipe()
+    os.set_blocking(reads, False)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        child = gevent.os.fork()
+    if not child:
+        # Its hub runs, and with it whatever the parent had begun.
+        gevent.sleep(1.0)
+        os.write(writes, b"over")
+        os._exit(0)
+
+    def is_over() -> bool:
+        assert here.do(gr.call, far.pid, "ask", "there") == "there"
+        with contextlib.suppress(BlockingIOError):
+            return os.read(reads, 4) == b"over"
+        return False
+
+    wait_for(is_over, PATIENCE)
+    os.close(reads)
+    os.close(writes)
+    assert here.do(gr.nodes) == (far.pid.node,)
+    # Nothing had to be sent once more.
+    assert counts(near) == {}

@@ -57,7 +57,8 @@ def send_later(
 ) -> Timer:
     """Send a message after ``seconds``; see Node.send_after."""
     check_topic(topic)
-    if node.strict_payloads:
+    if node.strict_payloads or _is_abroad(node, dest):
+        # Once it is sent there is nobody who could be told.
         check_plain(payload)
     timer = Timer(
         lambda: route_quietly(node, dest, topic, payload, sender, context),
@@ -65,6 +66,12 @@ def send_later(
     )
     node.on_hub(node.timers.start, seconds, timer)
     return timer
+
+
+def _is_abroad(node: Node, dest: str) -> bool:
+    """Whether ``dest`` is the PID of another node; who has a name is known when it is sent."""
+    is_pid = node.cluster is not None and dest.startswith("{")
+    return is_pid and not dest.startswith(f"{{{node.id}@")
 
 
 def route_quietly(

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from uuid import UUID
 
@@ -50,6 +51,18 @@ def test_the_text_of_a_pid_serves_as_well(here: Probe, there: Probe) -> None:
     here.do(gr.send, str(there.pid), "hello")
 
     assert_receive(there, topic="hello")
+
+
+@pytest.mark.parametrize("as_text", [gr.Pid.parse, str])
+def test_what_cannot_leave_is_refused_when_it_is_sent_later(
+    here: Probe, there: Probe, as_text: Callable[[str], str]
+) -> None:
+    """anything else is UnsendablePayload at the sender"""
+    with pytest.raises(gr.UnsendablePayload):
+        here.do(gr.send_after, 0, as_text(there.pid), "later", {1, 2})
+
+    here.do(gr.send_after, 0, as_text(here.pid), "later", {1, 2})
+    assert assert_receive(here, topic="later").payload == {1, 2}
 
 
 def test_one_can_send_from_outside_any_process(one: gr.Node, there: Probe) -> None:

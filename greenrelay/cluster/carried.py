@@ -88,8 +88,8 @@ def dump_error(error: BaseException, most: int = 0) -> Raw:
     if kind.__module__ not in ("builtins", errors.__name__):
         name = f"{kind.__module__}.{name}"
     if most:
-        return dump([name, None, _text(str(error), most)])
-    text = _text(str(error))
+        return dump([name, None, _text(_said(error), most)])
+    text = _text(_said(error))
     try:
         return dump([name, list(error.args), text])
     except UnsendablePayload:
@@ -111,6 +111,14 @@ def load_error(raw: Raw) -> Exception:
         return kind(*arguments)
     except Exception:
         return RemoteError(name, text)
+
+
+def _said(error: BaseException) -> str:
+    try:
+        return str(error)
+    except Exception:
+        # Its own code fails, and its caller has to hear of it all the same.
+        return f"<{type(error).__qualname__} that cannot be printed>"
 
 
 def _text(text: str, most: int = MAX_TEXT) -> str:

@@ -217,6 +217,8 @@ def answering() -> None:
         gr.reply_error(message, ValueError("no", 7))
     elif message.payload == "odd":
         gr.reply_error(message, Oddity("not today"))
+    elif message.payload == "mute":
+        gr.reply_error(message, Mute())
     elif message.payload == "die":
         raise RuntimeError("died")
     elif message.payload == "wait":
@@ -229,6 +231,13 @@ def answering() -> None:
 
 class Oddity(Exception):
     """An exception the other node does not know."""
+
+
+class Mute(Exception):
+    """An exception whose text cannot be had."""
+
+    def __str__(self) -> str:
+        raise RuntimeError
 
 
 def test_a_call_is_answered(here: Probe, two: gr.Node) -> None:
@@ -253,6 +262,15 @@ def test_another_error_is_raised_by_its_name(here: Probe, two: gr.Node) -> None:
     with pytest.raises(gr.RemoteError) as raised:
         here.do(gr.call, pid, "ask", "odd")
     assert (raised.value.type, raised.value.message) == (f"{__name__}.Oddity", "not today")
+    two.terminate(pid)
+
+
+def test_an_error_that_cannot_be_printed_is_raised_all_the_same(here: Probe, two: gr.Node) -> None:
+    pid = two.spawn(answering)
+
+    with pytest.raises(gr.RemoteError) as raised:
+        here.do(gr.call, pid, "ask", "mute")
+    assert raised.value.message == "<Mute that cannot be printed>"
     two.terminate(pid)
 
 

@@ -32,7 +32,7 @@ from greenrelay.errors import EngineError
 from tests.certificate import certificate_in
 from tests.cluster.conftest import joining
 from tests.cluster.recorder import Join, Node, Recorder, meet
-from tests.cluster.test_nats_client import QUICK, Connect, Owner, connect, serving
+from tests.cluster.test_nats_client import Connect, Owner, connect, serving
 from tests.cluster.test_nats_cluster import is_claimed, servers
 from tests.cluster.test_nats_failures import keeper_of
 from tests.probe import wait_for
@@ -201,7 +201,8 @@ def test_a_server_that_has_failed_is_tried_after_all_others() -> None:
             raise OSError("it is away")
         return a_line()
 
-    connector = Connector(parse_address("nats://a:1,b:1,c:1"), QUICK, dial)
+    patience = Patience(first_backoff=0.001, max_backoff=0.001)
+    connector = Connector(parse_address("nats://a:1,b:1,c:1"), patience, dial)
     connector.learn(ServerInfo(connect_urls=("10.0.0.1:1", "10.0.0.2:1")))
 
     for _ in range(20):
@@ -266,7 +267,7 @@ def test_nodes_leave_a_server_that_stands_still_before_the_others_miss_them(
 @pytest.fixture
 def join_short(nats_server: DevelopmentServer, app: str) -> Iterator[Join]:
     """Start an engine whose lease is short."""
-    address = parse_address(nats_server.url + "?lease=4s")
+    address = parse_address(nats_server.url + "?lease=8s")
     yield from joining(lambda: NatsEngine(address, app))
 
 

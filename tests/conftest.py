@@ -9,10 +9,15 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
+from gevent import monkey
 
 # Also in a checkout that has been installed before the plug-in had an entry point. What is
 # imported before pytest loads it as a plug-in has no assertions rewritten: import none of it here.
 pytest_plugins = ["greenrelay.testing", "pytester"]
+
+
+# Whether the whole suite runs patched, by ``-p tests.patched``.
+_IS_PATCHED = monkey.is_module_patched("os")
 
 
 @pytest.fixture(autouse=True)
@@ -44,3 +49,9 @@ def pytest_sessionstart() -> None:
         source = compiled.with_name(compiled.name.partition(".")[0] + ".py")
         if not source.exists() or source.stat().st_mtime > compiled.stat().st_mtime:
             raise pytest.UsageError(f"{compiled} is older than its source: run make test")
+
+
+def pytest_collection_finish() -> None:
+    """Refuse tests whose imports patch this process, where those of others wait in threads."""
+    if monkey.is_module_patched("os") != _IS_PATCHED:
+        raise pytest.UsageError("a test module imports what patches, such as greenrelay.cli.main")

@@ -47,8 +47,9 @@ class View:
         # members now; and those of them that have not answered.
         self.asked: dict[str, None] = {}
         self.pending: dict[str, None] = {}
-        # What has come of an answer that takes several frames.
-        self.arriving: dict[str, dict[Pid, None]] = {}
+        # What has come of an answer that takes several frames, and of which epoch they are: a hole
+        # in what that node sends swallows the rest.
+        self.arriving: dict[str, tuple[int, dict[Pid, None]]] = {}
         self.is_complete = Flag()
         self.used_at = 0.0
 
@@ -175,12 +176,8 @@ class ClusterGroups:
             self._unfollow(group, node)
         for group, view in self._views.items():
             view.asked.pop(node, None)
-            self._answered(group, view, node, {})
-
-    def lose(self, node: str) -> None:
-        """Wait no more for the rest of an answer that a hole has swallowed."""
-        for view in self._views.values():
             view.arriving.pop(node, None)
+            self._answered(group, view, node, {})
 
     def _set_count(self, group: str, node: str, count: int) -> None:
         nodes = self._there.setdefault(group, {})
@@ -268,10 +265,15 @@ class ClusterGroups:
             texts = load(frame.payload)
             if not isinstance(texts, list):
                 raise ValueError("members are wanted")
-            pids = {link.pid(text): None for text in texts}
-            view.arriving.setdefault(node, {}).update(pids)
+            part = {link.pid(text): None for text in texts}
+            epoch, pids = view.arriving.pop(node, (0, {}))
+            if epoch != frame.epoch:
+                pids = {}
+            pids.update(part)
             if frame.ref:
-                self._answered(group, view, node, view.arriving.pop(node))
+                self._answered(group, view, node, pids)
+            else:
+                view.arriving[node] = frame.epoch, pids
             return
         pid = link.pid(frame.sender)
         if node in view.pending:

@@ -346,7 +346,6 @@ class Link:
         related, self._related = self._related, {}
         calls, self.calls = self.calls, {}
         self._refs.clear()
-        mesh.groups.lose(self.member.node)
         for pid in related:
             self._end_relations(pid)
         for waiter in calls.values():

@@ -239,8 +239,9 @@ class Mesh:
     def _close(self, node: str, reason: str) -> None:
         link = self.links.pop(node)
         self._remotes = {pid: each for pid, each in self._remotes.items() if each.link is not link}
-        link.close()
+        # First: what ends with the link leaves its groups, and this node is not to be told.
         self.groups.forget(node)
+        link.close()
         if reason in UNSURE and self._is_shared(name_of(node)):
             self._silent[node] = None
             if len(self._silent) > KNOWN_REMOTES:

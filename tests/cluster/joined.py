@@ -57,9 +57,14 @@ class Wire(LocalEngine):
 
     def let_go(self, *, backwards: bool = False) -> None:
         """Send what was held back, in its order or the other way round."""
-        held, self._held = self._held or [], None
+        held = self.take()
         for node, frame in reversed(held) if backwards else held:
             self.send(node, frame)
+
+    def take(self) -> list[tuple[str, bytes]]:
+        """Return what was held back, and hold nothing back from now on."""
+        held, self._held = self._held or [], None
+        return held
 
 
 class Joined:

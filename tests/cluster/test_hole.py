@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 import greenrelay as gr
+from greenrelay.cluster import grouping
 from greenrelay.cluster.link import Link
-from greenrelay.cluster.wire import VERSION, Kind, encode
+from greenrelay.cluster.wire import VERSION, Frame, Kind, encode, read_frame
 from tests.cluster.joined import Joined, counts, joined, mesh_of, one, two, wire_of
 from tests.probe import (
     Probe,
@@ -155,3 +156,47 @@ def test_a_group_is_followed_after_a_hole_though_its_first_member_is_on_the_way(
 
     wait_for(lambda: set(here.do(gr.members, "room")) == {there.pid, second.pid})
     assert "bad_frame" not in counts(one)
+
+
+def test_a_hole_in_what_goes_out_cuts_off_no_answer_that_is_coming_in(
+    monkeypatch: pytest.MonkeyPatch, joined: Joined, one: gr.Node, two: gr.Node, there: Probe
+) -> None:
+    """The other direction goes on as it was."""
+    monkeypatch.setattr(grouping, "CHUNK_PIDS", 1)
+    for each in (there, joined.probe(two)):
+        each.do(gr.join, "room")
+    joined.settle()
+    watched = begin_watch(one, "room")
+    mesh_of(two).links[one.id].session.reads_bundles = False
+    link, wire = mesh_of(one).links[two.id], wire_of(two)
+    wire.hold()
+    mesh_of(one).groups.announce_to(link)
+    joined.settle()
+
+    for node, frame in wire.take():
+        wire.send(node, frame)
+        joined.settle()
+        found = read_frame(frame)
+        if isinstance(found, Frame) and (found.kind, found.ref) == (Kind.MEMBERS, 0):
+            link.session.reset()
+    joined.settle()
+
+    wait_for(lambda: link.session.is_open)
+    joined.settle()
+    assert len(watched) == 1
+    assert mesh_of(one).groups.members("room") == watched[0]
+
+
+def begin_watch(node: gr.Node, group: str) -> list[object]:
+    """Let a process watch a group; return a list of the first members and all changes since."""
+    watched: list[object] = []
+
+    def watch() -> None:
+        members, channel = gr.watch(group)
+        watched.append(members)
+        for change in channel:
+            watched.append(change)
+
+    node.spawn(watch)
+    wait_for(lambda: watched)
+    return watched

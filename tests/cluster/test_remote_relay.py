@@ -6,11 +6,12 @@ from contextlib import AbstractContextManager
 import pytest
 
 import greenrelay as gr
-from greenrelay.web import relay
-from tests.cluster.joined import Joined, Wire, joined
+from greenrelay.web import relay, stream
+from tests.cluster.joined import Joined, Wire, counts, joined
 from tests.probe import Probe, assert_event, assert_receive, wait_for
 from tests.relaying import Bench, relaying
 from tests.serving import WebSocketClient
+from tests.streaming import streaming
 
 __all__ = ["joined"]
 
@@ -108,6 +109,31 @@ def test_a_broadcast_reaches_clients_of_other_nodes(bench: Bench, there: Probe) 
         assert there.do(gr.broadcast, "room", "ws.send", "to all") == 1
 
         assert client.recv() == "to all"
+
+
+def test_a_stream_that_ends_with_the_node_that_follows_its_group_is_told_of(
+    joined: Joined, there: Probe
+) -> None:
+    """exactly one EXIT ``noconnection`` per monitor"""
+    with streaming(lambda bench: stream(target_pid=there.pid)) as bench:
+        bench.node.join_cluster(Wire(joined.bus))
+        joined.nodes.append(bench.node)
+        joined.see_each_other()
+        here = joined.probe(bench.node)
+        with bench.listen():
+            pid = assert_receive(there, topic="sse.join").payload["client_pid"]
+            here.do(gr.join, "room", pid)
+            here.do(gr.monitor, pid)
+            here.do(gr.monitor, there.pid)
+            wait_for(lambda: there.do(gr.members, "room") == (pid,))
+
+            joined.crash(there.node)
+
+            assert assert_event(here, kind="EXIT", pid=there.pid).result.reason == "noconnection"
+            assert_event(here, kind="EXIT", pid=pid)
+            assert here.do(gr.members, "room") == ()
+            assert "failed" not in counts(bench.node)
+        joined.nodes.remove(bench.node)
 
 
 def test_nothing_is_left_on_the_node_of_the_target(bench: Bench, there: Probe) -> None:

@@ -115,7 +115,12 @@ def _connected(server: Server, timeout: float) -> Any:
     found = gevent_socket.getaddrinfo(*server, type=gevent_socket.SOCK_STREAM)
     errors: list[OSError] = []
     for family, kind, protocol, _, where in random.sample(found, len(found)):
-        sock = gevent_socket.socket(family, kind, protocol)
+        try:
+            # A machine may have no sockets of a family in which the name has an address.
+            sock = gevent_socket.socket(family, kind, protocol)
+        except OSError as error:
+            errors.append(error)
+            continue
         try:
             sock.settimeout(timeout / len(found))
             sock.connect(where)

@@ -45,7 +45,8 @@ _NOBODY_SECONDS = 10.0
 _API = "$JS.API."
 _STOP_SECONDS = 1.0
 # How long the answer to a renewal is waited for: a leader that is gone answers to none, and who
-# follows it to the next that comes. A server that is found to be slow has the time it needs.
+# follows it to the next that comes. A server that is found to be slow has the time it needs; that
+# it is shows when after one that nobody has answered the next has so much time.
 _QUICK, _SLOW = 1.0, 3.0
 # A lease runs on while this machine sleeps, where its clock can tell.
 _CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
@@ -85,6 +86,7 @@ class Keeper:
         self._is_lost = False
         self._sweep_at = time.monotonic() + random.uniform(*_SWEEP_SECONDS)
         self._patience = _QUICK
+        self._is_unanswered = False
         self._greenlet: gevent.Greenlet[..., None] | None = None
 
     @property
@@ -289,9 +291,12 @@ class Keeper:
     def _renew(self) -> None:
         lease, sent_at = self.lease, clock()
         key, value = LEASE + lease.key, self.bucket.client.name.encode()
+        patience = _SLOW if self._is_unanswered else self._patience
+        self._is_unanswered = not self._is_unanswered
         try:
-            revision = self.bucket.put(key, value, lease.revision, lease.seconds, self._patience)
+            revision = self.bucket.put(key, value, lease.revision, lease.seconds, patience)
         except Conflict:
+            self._is_unanswered = False
             row = self.bucket.get_exactly(key)
             if row is not None and row.value is not None:
                 # A renewal has arrived whose answer has not: the next step goes on from there.
@@ -305,8 +310,10 @@ class Keeper:
             self._news.set()
             return
         lease.renewed(revision, sent_at)
-        if clock() - sent_at < _QUICK / 2:
-            self._patience = _QUICK
+        self._is_unanswered = False
+        seconds = clock() - sent_at
+        if seconds < _QUICK / 2 or seconds >= _QUICK:
+            self._patience = _QUICK if seconds < _QUICK else _SLOW
         if lease is self.lease:
             self._is_valid.set()
         elif lease not in self._over:

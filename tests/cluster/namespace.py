@@ -12,22 +12,24 @@ import os
 import secrets
 import shutil
 import subprocess
+from ipaddress import IPv4Network
 from typing import Self
 
+RANGE = IPv4Network("198.18.0.0/15")
 _MAC = "02:00:5e:10:00:01"
 
 
 class Namespace:
-    """A namespace with the network 198.18.N.0/24; a context manager removes it.
+    """A namespace with a network of two addresses; a context manager removes it.
 
     ``address`` is what a server outside has to listen on to be reached from inside.
     """
 
     def __init__(self) -> None:
         tag = secrets.token_hex(4)
-        # Of the range that is set aside for tests of networks.
-        network = f"198.18.{secrets.randbelow(256)}"
-        self.address = f"{network}.1"
+        # One of so many that nobody else has it, in the range that is set aside for such tests.
+        near, other = secrets.choice([*RANGE.subnets(new_prefix=30)]).hosts()
+        self.address = str(near)
         self._name, self._bridge, self._near = f"gr-{tag}", f"grb{tag}", f"grn{tag}"
         far = f"grf{tag}"
         try:
@@ -35,12 +37,12 @@ class Namespace:
             # With an address of its own: it would take over that of its port, and a port that is
             # off the bridge would still take what is sent to it.
             ip("link", "add", self._bridge, "address", _MAC, "type", "bridge")
-            ip("address", "add", f"{self.address}/24", "dev", self._bridge)
+            ip("address", "add", f"{near}/30", "dev", self._bridge)
             ip("link", "set", self._bridge, "up")
             ip("link", "add", self._near, "type", "veth", "peer", "name", far)
             ip("link", "set", self._near, "master", self._bridge, "up")
             ip("link", "set", far, "netns", self._name)
-            ip("-n", self._name, "address", "add", f"{network}.2/24", "dev", far)
+            ip("-n", self._name, "address", "add", f"{other}/30", "dev", far)
             ip("-n", self._name, "link", "set", far, "up")
         except BaseException:
             self.close()

@@ -123,7 +123,8 @@ class Connections:
         for index, connection in enumerate(waiting):
             due_at = started_at + spread * index / len(waiting) * random.uniform(0.9, 1.0)
             delay = due_at - monotonic()
-            if delay > 0:
+            # Less is not worth a turn of the loop, and libuv would warn of it.
+            if delay >= 0.001:
                 gevent.sleep(delay)
             connection.drain()
         self._is_empty.wait(max(0.0, started_at + period - monotonic()))

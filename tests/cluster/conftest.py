@@ -1,4 +1,4 @@
-"""A nats-server for all tests of the session, and engines that join one system each test."""
+"""A nats-server for all tests of the session, engines that join one system each test, and nodes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,10 @@ from greenrelay.cluster.engine import Engine, Member
 from greenrelay.cluster.local import Bus, LocalEngine
 from greenrelay.cluster.nats.engine import NatsEngine
 from greenrelay.cluster.server import DevelopmentServer
+from tests.cluster.joined import here, joined, one, there, two
 from tests.cluster.recorder import Join, Node, Recorder
+
+__all__ = ["here", "joined", "one", "there", "two"]
 
 _apps = count(1)
 

@@ -156,3 +156,15 @@ def one(joined: Joined) -> Node:
 def two(joined: Joined, one: Node) -> Node:
     """Another node, joined with the first."""
     return joined.add("two")
+
+
+@pytest.fixture
+def here(joined: Joined, one: Node, two: Node) -> Probe:
+    """A process of the first node."""
+    return joined.probe(one)
+
+
+@pytest.fixture
+def there(joined: Joined, two: Node) -> Probe:
+    """A process of the second node."""
+    return joined.probe(two)

@@ -7,18 +7,10 @@ import greenrelay as gr
 from greenrelay.cluster.grouping import FORGOTTEN_AFTER
 from greenrelay.cluster.wire import Kind, encode
 from greenrelay.proving.clock import VirtualClock
-from tests.cluster.joined import Joined, counts, joined, mesh_of, one, two, wire_of
+from tests.cluster.joined import Joined, counts, mesh_of, wire_of
 from tests.probe import Probe, assert_nothing, assert_receive, wait_for, wait_for_ever
 
-__all__ = ["joined", "one", "two"]
-
 ROOM = "room 1"
-
-
-@pytest.fixture
-def here(joined: Joined, one: gr.Node, two: gr.Node) -> Probe:
-    """A process of the first node."""
-    return joined.probe(one)
 
 
 @pytest.fixture

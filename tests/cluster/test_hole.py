@@ -8,7 +8,7 @@ import greenrelay as gr
 from greenrelay.cluster import grouping
 from greenrelay.cluster.link import Link
 from greenrelay.cluster.wire import VERSION, Frame, Kind, encode, read_frame
-from tests.cluster.joined import Joined, counts, joined, mesh_of, one, two, wire_of
+from tests.cluster.joined import Joined, counts, mesh_of, wire_of
 from tests.probe import (
     Probe,
     assert_event,
@@ -18,20 +18,6 @@ from tests.probe import (
     wait_for,
     wait_for_ever,
 )
-
-__all__ = ["joined", "one", "two"]
-
-
-@pytest.fixture
-def here(joined: Joined, one: gr.Node, two: gr.Node) -> Probe:
-    """A process of the first node."""
-    return joined.probe(one)
-
-
-@pytest.fixture
-def there(joined: Joined, two: gr.Node) -> Probe:
-    """A process of the second node."""
-    return joined.probe(two)
 
 
 @pytest.fixture

@@ -6,25 +6,11 @@ import pytest
 
 import greenrelay as gr
 from greenrelay.cluster.wire import MAX_FRAME
-from tests.cluster.joined import Joined, Wire, counts, joined, mesh_of, one, two, wire_of
+from tests.cluster.joined import Wire, counts, mesh_of, wire_of
 from tests.probe import Probe, assert_event
-
-__all__ = ["joined", "one", "two"]
 
 # It fits by itself, and not with what a frame has beside it.
 NEARLY = MAX_FRAME - 20
-
-
-@pytest.fixture
-def here(joined: Joined, one: gr.Node, two: gr.Node) -> Probe:
-    """A process of the first node."""
-    return joined.probe(one)
-
-
-@pytest.fixture
-def there(joined: Joined, two: gr.Node) -> Probe:
-    """A process of the second node."""
-    return joined.probe(two)
 
 
 def gives(size: int) -> str:

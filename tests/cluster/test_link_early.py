@@ -6,10 +6,8 @@ import pytest
 
 import greenrelay as gr
 from greenrelay.cluster.session import NOT_KNOWN
-from tests.cluster.joined import Joined, Wire, joined, mesh_of, one, wire_of
+from tests.cluster.joined import Joined, Wire, mesh_of, wire_of
 from tests.probe import Probe, assert_event, wait_for, wait_for_ever
-
-__all__ = ["joined", "one"]
 
 ENTRY = "app:child"
 

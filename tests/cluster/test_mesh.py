@@ -9,22 +9,8 @@ from greenrelay.cluster.engine import Member
 from greenrelay.cluster.mesh import CUT_OFF
 from greenrelay.cluster.wire import VERSION, Kind, encode
 from greenrelay.proving.clock import VirtualClock
-from tests.cluster.joined import Joined, Wire, counts, joined, mesh_of, one, two, wire_of
+from tests.cluster.joined import Joined, Wire, counts, mesh_of, wire_of
 from tests.probe import Probe, assert_event, assert_nothing, assert_receive, wait, wait_for
-
-__all__ = ["joined", "one", "two"]
-
-
-@pytest.fixture
-def here(joined: Joined, one: gr.Node, two: gr.Node) -> Probe:
-    """A process of the first node."""
-    return joined.probe(one)
-
-
-@pytest.fixture
-def there(joined: Joined, two: gr.Node) -> Probe:
-    """A process of the second node."""
-    return joined.probe(two)
 
 
 def noconnections(probe: Probe, number: int) -> list[object]:

@@ -12,10 +12,8 @@ import greenrelay as gr
 from greenrelay.cluster.engine import Member, Sink
 from greenrelay.cluster.local import Bus
 from greenrelay.errors import EngineError
-from tests.cluster.joined import Joined, Wire, joined, mesh_of, one
+from tests.cluster.joined import Joined, Wire, mesh_of
 from tests.probe import Probe, assert_event, wait_for
-
-__all__ = ["joined", "one"]
 
 
 class Slow(Wire):

@@ -3,22 +3,8 @@ from __future__ import annotations
 import pytest
 
 import greenrelay as gr
-from tests.cluster.joined import Joined, counts, joined, mesh_of, one, two, wire_of
+from tests.cluster.joined import Joined, counts, mesh_of, wire_of
 from tests.probe import Probe, assert_event, assert_receive, wait_for
-
-__all__ = ["joined", "one", "two"]
-
-
-@pytest.fixture
-def here(joined: Joined, one: gr.Node, two: gr.Node) -> Probe:
-    """A process of the first node."""
-    return joined.probe(one)
-
-
-@pytest.fixture
-def there(joined: Joined, two: gr.Node) -> Probe:
-    """A process of the second node."""
-    return joined.probe(two)
 
 
 def register(probe: Probe, name: str = "leader") -> None:

@@ -7,7 +7,7 @@ from uuid import UUID
 import pytest
 
 import greenrelay as gr
-from tests.cluster.joined import Joined, counts, joined, mesh_of, one, two
+from tests.cluster.joined import Joined, counts, mesh_of
 from tests.probe import (
     Probe,
     assert_event,
@@ -18,21 +18,6 @@ from tests.probe import (
     wait_for,
     wait_for_ever,
 )
-
-__all__ = ["joined", "one", "two"]
-
-
-@pytest.fixture
-def here(joined: Joined, one: gr.Node, two: gr.Node) -> Probe:
-    """A process of the first node."""
-    return joined.probe(one)
-
-
-@pytest.fixture
-def there(joined: Joined, two: gr.Node) -> Probe:
-    """A process of the second node."""
-    return joined.probe(two)
-
 
 # send
 

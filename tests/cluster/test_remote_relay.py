@@ -7,13 +7,11 @@ import pytest
 
 import greenrelay as gr
 from greenrelay.web import relay, stream
-from tests.cluster.joined import Joined, Wire, counts, joined
+from tests.cluster.joined import Joined, Wire, counts
 from tests.probe import Probe, assert_event, assert_receive, wait_for
 from tests.relaying import Bench, relaying
 from tests.serving import WebSocketClient
 from tests.streaming import streaming
-
-__all__ = ["joined"]
 
 
 @pytest.fixture

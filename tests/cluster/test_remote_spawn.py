@@ -6,10 +6,8 @@ import pytest
 from gevent.event import Event as Flag
 
 import greenrelay as gr
-from tests.cluster.joined import Joined, joined, mesh_of, one, two, wire_of
+from tests.cluster.joined import Joined, mesh_of, wire_of
 from tests.probe import Probe, assert_event, assert_receive, wait_for
-
-__all__ = ["joined", "one", "two"]
 
 ENTRY = "app:worker"
 # Of a module that takes its time.

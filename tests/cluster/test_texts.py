@@ -9,10 +9,8 @@ import pytest
 
 import greenrelay as gr
 from greenrelay.cluster.wire import MAX_FRAME
-from tests.cluster.joined import Joined, joined, mesh_of, one, two
+from tests.cluster.joined import Joined, mesh_of
 from tests.probe import Probe, assert_event, assert_receive, wait_for, wait_for_ever
-
-__all__ = ["joined", "one", "two"]
 
 
 class Word(StrEnum):
@@ -38,18 +36,6 @@ class Nowhere(tzinfo):
 
     def tzname(self, when: datetime | None) -> str:
         return "nowhere"
-
-
-@pytest.fixture
-def here(joined: Joined, one: gr.Node, two: gr.Node) -> Probe:
-    """A process of the first node."""
-    return joined.probe(one)
-
-
-@pytest.fixture
-def there(joined: Joined, two: gr.Node) -> Probe:
-    """A process of the second node."""
-    return joined.probe(two)
 
 
 @WORDS

@@ -13,10 +13,8 @@ from greenrelay.cluster.bundle import join
 from greenrelay.cluster.carried import dump_error, dump_result, load_error, load_result
 from greenrelay.cluster.wire import Frame, Kind, encode, read_frame
 from greenrelay.core.events import result_of_reason
-from tests.cluster.joined import Joined, joined, mesh_of, one, two
+from tests.cluster.joined import Joined, mesh_of
 from tests.probe import assert_receive
-
-__all__ = ["joined", "one", "two"]
 
 
 def carried(value: object) -> object:

@@ -64,3 +64,12 @@ def meet(*nodes: Node) -> None:
 
 
 Join = Callable[..., Node]
+
+
+def owning(join: Join) -> tuple[Node, Node]:
+    """Join two nodes, the first of which owns a name that the second knows of."""
+    first, second = join("a"), join("b")
+    meet(first, second)
+    assert first.engine.claim("n", "pa") == "pa"
+    wait_for(lambda: ("n", "pa") in second.sink.names)
+    return first, second

@@ -7,7 +7,7 @@ import pytest
 
 from greenrelay.cluster.engine import Member
 from greenrelay.errors import EngineError
-from tests.cluster.recorder import Join, meet
+from tests.cluster.recorder import Join, meet, owning
 from tests.probe import wait_for
 
 MIB = 1024 * 1024
@@ -240,9 +240,7 @@ def test_a_watcher_hears_of_the_names_there_are_and_of_each_change(join: Join) -
 
 
 def test_the_names_of_a_node_that_stops_are_free(join: Join) -> None:
-    a, b = join("a"), join("b")
-    a.engine.claim("n", "pa")
-    wait_for(lambda: ("n", "pa") in b.sink.names)
+    a, b = owning(join)
 
     a.engine.stop()
 

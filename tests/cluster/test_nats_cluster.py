@@ -15,7 +15,7 @@ from greenrelay.cluster.nats.engine import NatsEngine
 from greenrelay.cluster.server import DevelopmentServer
 from greenrelay.errors import EngineError
 from tests.cluster.conftest import joining
-from tests.cluster.recorder import Join, meet
+from tests.cluster.recorder import Join, owning
 from tests.probe import wait_for
 
 CONFIGURATION = """
@@ -84,10 +84,7 @@ def test_a_node_waits_for_the_servers_that_are_not_there_yet(
 def test_the_death_of_a_server_takes_no_node_and_no_name_away(
     servers: list[DevelopmentServer], join_three: Join
 ) -> None:
-    a, b = join_three("a"), join_three("b")
-    meet(a, b)
-    assert a.engine.claim("n", "pa") == "pa"
-    wait_for(lambda: ("n", "pa") in b.sink.names)
+    a, b = owning(join_three)
 
     servers[0].kill()
 

@@ -27,7 +27,7 @@ from greenrelay.cluster.server import DevelopmentServer
 from greenrelay.errors import EngineError
 from tests.cluster.child import Child
 from tests.cluster.conftest import joining
-from tests.cluster.recorder import Join, Node, Recorder, meet
+from tests.cluster.recorder import Join, Node, Recorder, meet, owning
 from tests.cluster.test_nats_client import Owner
 from tests.probe import wait_for
 
@@ -170,10 +170,7 @@ def test_a_server_that_restarts_takes_no_node_and_no_name_away(
 def test_a_lookup_waits_for_the_rows_of_a_server_that_is_back_without_them(
     broken: Restarted, join_broken: Join
 ) -> None:
-    a, b = join_broken("a"), join_broken("b")
-    meet(a, b)
-    a.engine.claim("n", "pa")
-    wait_for(lambda: ("n", "pa") in b.sink.names)
+    a, b = owning(join_broken)
     keepers = [keeper_of(each) for each in (a, b)]
     for keeper in keepers:
         # As after a restart, when the connection is up and nobody has looked for the rows yet.
@@ -193,10 +190,7 @@ def test_a_lookup_waits_for_the_rows_of_a_server_that_is_back_without_them(
 def test_who_is_back_first_takes_no_name_of_one_that_is_about_to_bring_it_back(
     broken: Restarted, join_broken: Join
 ) -> None:
-    a, b = join_broken("a"), join_broken("b")
-    meet(a, b)
-    a.engine.claim("n", "pa")
-    wait_for(lambda: ("n", "pa") in b.sink.names)
+    a, b = owning(join_broken)
     bucket = keeper_of(a).bucket
     # Of a cluster whose servers were all started anew the bucket is there, but empty.
     assert bucket.call(f"STREAM.PURGE.{bucket.stream}", b"").error is None
@@ -246,10 +240,7 @@ def test_a_row_that_was_brought_back_by_a_try_that_failed_is_kept(
 def test_a_node_without_the_server_for_long_counts_all_as_gone_and_begins_anew(
     broken: Restarted, join_broken: Join
 ) -> None:
-    a, b = join_broken("a"), join_broken("b")
-    meet(a, b)
-    assert a.engine.claim("n", "pa") == "pa"
-    wait_for(lambda: ("n", "pa") in b.sink.names)
+    a, b = owning(join_broken)
 
     broken.kill()
     a.sink.wait_told("down", "b", "i1", "unreachable")
@@ -362,9 +353,7 @@ def test_a_node_that_was_taken_for_dead_begins_anew(join_nats: Join, app: str) -
 
 
 def test_a_name_that_nobody_answers_for_is_swept(join_nats: Join) -> None:
-    a, b = join_nats("a"), join_nats("b")
-    assert a.engine.claim("n", "pa") == "pa"
-    wait_for(lambda: ("n", "pa") in b.sink.names)
+    a, b = owning(join_nats)
     assert isinstance(a.engine, NatsEngine)
 
     # As if the answer to the claim had been lost.

@@ -31,7 +31,7 @@ from greenrelay.cluster.server import DevelopmentServer
 from greenrelay.errors import EngineError
 from tests.certificate import certificate_in
 from tests.cluster.conftest import joining
-from tests.cluster.recorder import Join, Node, Recorder, meet
+from tests.cluster.recorder import Join, Node, Recorder, meet, owning
 from tests.cluster.test_nats_client import Connect, Owner, connect, serving
 from tests.cluster.test_nats_cluster import is_claimed, servers
 from tests.cluster.test_nats_failures import keeper_of
@@ -272,9 +272,7 @@ def join_short(nats_server: DevelopmentServer, app: str) -> Iterator[Join]:
 
 
 def test_names_come_back_after_somebody_has_deleted_their_bucket(join_short: Join) -> None:
-    a, b = join_short("a"), join_short("b")
-    assert a.engine.claim("n", "pa") == "pa"
-    wait_for(lambda: ("n", "pa") in b.sink.names)
+    a, b = owning(join_short)
     bucket = keeper_of(a).bucket
 
     assert bucket.call(f"STREAM.DELETE.{bucket.stream}", b"").error is None

@@ -47,8 +47,7 @@ class Endpoint:
         follow_reports()
         listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
-            self._path = _bind(listener)
-            listener.listen(MAX_CLIENTS)
+            self._path = _listen(listener)
         except OSError as error:
             listener.close()
             log.warning("no admin endpoint: %s", error)
@@ -90,14 +89,18 @@ class Endpoint:
             yield {"error": f"it failed: {type(error).__name__}: {error}; the log says more"}
 
 
-def _bind(listener: Any) -> Path:
-    """Bind to the first free path of this program and return it."""
+def _listen(listener: Any) -> Path:
+    """Listen at the first free path of this program and return it."""
     for number in range(1, MAX_APPS):
         path = socket_path(os.getpid(), number)
         if not is_alive(path):
-            # Left by a program that had this process id and was killed.
-            path.unlink(missing_ok=True)
-            listener.bind(os.fspath(path))
+            # Who looks for programs removes a socket at which nobody listens, as this one's until
+            # it does: it gets its name afterwards. What is there is of a dead program of this id.
+            unnamed = path.with_suffix(".new")
+            unnamed.unlink(missing_ok=True)
+            listener.bind(os.fspath(unnamed))
+            listener.listen(MAX_CLIENTS)
+            unnamed.replace(path)
             return path
     raise OSError(f"{path}: this program has {MAX_APPS} apps already")
 

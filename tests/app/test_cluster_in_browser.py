@@ -35,14 +35,13 @@ def system(
             "run": ([*RUN, "--workers", str(WORKERS)], {}),
             "gunicorn": ([*GUNICORN, "-k", "gevent", "-w", str(WORKERS), APP], env),
         }
-        demo = Demo(*commands[request.param])
         try:
-            wait_for(lambda: len(workers()) == WORKERS, timeout="60s")
-            yield demo
+            with Demo(*commands[request.param]) as demo:
+                wait_for(lambda: len(workers()) == WORKERS, timeout="60s")
+                yield demo
         finally:
-            status = demo.stop()
             patch.undo()
-    assert status == 0
+    assert demo.wait() == 0
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ import logging
 import traceback
 from dataclasses import dataclass
 from functools import partial
+from types import CoroutineType
 
 from greenlet import GreenletExit
 
@@ -26,6 +27,18 @@ SHOWN, PERIOD = 10, 60.0
 ENTRIES, OTHERS = 100, "other entries"
 # No crash of the process that happens to run: the main greenlet gets these.
 ENDS_PROGRAM = (KeyboardInterrupt, SystemExit)
+
+
+def result_of_value(value: object) -> Result:
+    """Return how a process ended that returned ``value``; raises TypeError for a coroutine.
+
+    Nobody would run it: a process that seemed to end well would have done nothing.
+    """
+    if isinstance(value, CoroutineType):
+        value.close()
+        text = f"{value.__qualname__} is `async def`, which no process runs; make it a plain `def`"
+        raise TypeError(text)
+    return Result(value)
 
 
 def result_of_error(

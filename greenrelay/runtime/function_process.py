@@ -23,7 +23,7 @@ from greenrelay.core.fifo import Fifo
 from greenrelay.core.message import Message, ReplySlot
 from greenrelay.core.pid import Pid
 from greenrelay.errors import InboxFull, NotInProcess, ProcessExit, ProcessUpgrade, Timeout
-from greenrelay.runtime.crash import ENDS_PROGRAM, result_of_error
+from greenrelay.runtime.crash import ENDS_PROGRAM, result_of_error, result_of_value
 from greenrelay.runtime.inbox import Mailbox
 from greenrelay.runtime.payload_check import CheckedMessages
 from greenrelay.runtime.process import Process
@@ -351,7 +351,7 @@ class FunctionProcess(Process):
             assert function is not None
             try:
                 value = function(*args, **kwargs) if kwargs else function(*args)
-                result = RESULT_NORMAL if value is None else Result(value)
+                result = RESULT_NORMAL if value is None else result_of_value(value)
             except BaseException as caught:
                 function = args = kwargs = None  # type: ignore[assignment]
                 error = caught

@@ -52,6 +52,18 @@ def test_a_crash_is_one_error_with_its_traceback_and_its_fields(
     assert "ValueError: boom" in record.traceback  # type: ignore[attr-defined]
 
 
+def test_an_entry_that_is_a_coroutine_function_is_a_crash_that_says_so(
+    node: gr.Node, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def entry() -> None:
+        raise AssertionError
+
+    with pytest.raises(TypeError, match="entry is `async def`, which no process runs"):
+        node.run(entry)
+
+    assert "make it a plain `def`" in lines(caplog)[0]
+
+
 def test_a_crash_loop_is_logged_ten_times_and_then_counted(
     node: gr.Node, clock: VirtualClock, caplog: pytest.LogCaptureFixture
 ) -> None:

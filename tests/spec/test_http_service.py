@@ -104,12 +104,12 @@ def test_a_body_that_stalls_is_408_and_ends_the_connection(fields: str) -> None:
 
 
 def test_a_body_that_comes_slowly_but_steadily_is_taken() -> None:
-    with site(**{"timeouts.read": "200ms"}) as address, connected(address) as sock:
+    with site(**{"timeouts.read": "500ms"}) as address, connected(address) as sock:
         sock.sendall(head("POST /count", "Content-Length: 10"))
         for _ in range(10):
             sock.sendall(b"x")
             # All together are later than the timeout of a real socket, and no byte is.
-            gevent.sleep(0.03)
+            gevent.sleep(0.06)
 
         assert read_answer(sock).endswith(b"10 bytes")
 

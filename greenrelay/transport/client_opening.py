@@ -13,11 +13,11 @@ from functools import cache, partial
 from os import urandom
 from typing import Any
 
-from gevent import socket as gevent_socket
 from gevent import ssl as gevent_ssl
 from gevent.monkey import get_original
 
 from greenrelay.errors import ConnectionRefused, HandshakeFailed, Timeout
+from greenrelay.transport.client_dial import dial
 from greenrelay.transport.client_proxy import proxy_for, tunnel
 from greenrelay.transport.client_stream import read_head, receive, send_all, when_ready
 from greenrelay.transport.deadline import TooLate, within
@@ -102,7 +102,7 @@ def _connect(address: Address) -> Any:
     proxy = proxy_for(address)
     next_hop = proxy or address
     try:
-        sock = gevent_socket.create_connection((next_hop.host, next_hop.port))
+        sock = dial(next_hop.host, next_hop.port)
     except (OSError, UnicodeError) as error:
         whom = f"the proxy {proxy.shown}" if proxy else f"{next_hop.host} port {next_hop.port}"
         why = f"no connection to {whom}: {getattr(error, 'strerror', None) or error}"

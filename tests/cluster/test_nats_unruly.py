@@ -8,7 +8,7 @@ import signal
 import ssl
 import struct
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,7 @@ from greenrelay.cluster.nats.parser import Parser
 from greenrelay.cluster.nats.subjects import connection_name
 from greenrelay.cluster.server import DevelopmentServer
 from greenrelay.errors import EngineError
+from tests.addresses import not_answering, two_addresses
 from tests.certificate import certificate_in
 from tests.cluster.conftest import joining
 from tests.cluster.recorder import Join, Node, Recorder, meet, owning
@@ -91,36 +92,6 @@ def test_the_reset_of_a_connection_with_tls_stops_neither_reader_nor_writer(
 
         wait_for(lambda: b"PUB y 5\r\nagain\r\n" in received)
         client.stop()
-
-
-@contextmanager
-def two_addresses(monkeypatch: pytest.MonkeyPatch, *wheres: tuple[str, int]) -> Iterator[str]:
-    """Let a name have several addresses, and yield the name."""
-    real = gevent_socket.getaddrinfo
-    name = "several.example"
-
-    def getaddrinfo(host: str, *rest: Any, **more: Any) -> list[Any]:
-        if host != name:
-            return real(host, *rest, **more)
-        kind = gevent_socket.SOCK_STREAM
-        return [(gevent_socket.AF_INET, kind, 6, "", where) for where in wheres]
-
-    with monkeypatch.context() as patch:
-        patch.setattr(gevent_socket, "getaddrinfo", getaddrinfo)
-        patch.setattr("gevent._socketcommon.getaddrinfo", getaddrinfo)
-        yield name
-
-
-@contextmanager
-def not_answering() -> Iterator[tuple[str, int]]:
-    """Be an address where connections are not made, as where a machine is gone."""
-    with gevent_socket.socket() as listener, gevent_socket.socket() as first:
-        listener.bind(("127.0.0.1", 0))
-        listener.listen(0)
-        where = listener.getsockname()
-        # It takes the one place there is.
-        first.connect(where)
-        yield where
 
 
 def silent(sock: gevent_socket.socket, _: object) -> None:

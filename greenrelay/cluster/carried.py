@@ -90,8 +90,10 @@ def dump_error(error: BaseException, most: int = 0) -> Raw:
     if most:
         return dump([name, None, _text(_said(error), most)])
     text = _text(_said(error))
+    # An OSError keeps the names of files outside its arguments, and gives them to be copied.
+    args = error.__reduce__()[1] if kind.__reduce__ is OSError.__reduce__ else error.args
     try:
-        return dump([name, list(error.args), text])
+        return dump([name, list(args), text])
     except UnsendablePayload:
         return dump([name, None, text])
 

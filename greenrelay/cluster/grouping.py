@@ -138,7 +138,7 @@ class ClusterGroups:
         """Return the groups that have members on other nodes."""
         return tuple(self._there)
 
-    def members(self, group: str) -> tuple[Pid, ...]:
+    def members(self, group: str, *, waits: bool = True) -> tuple[Pid, ...]:
         """Return the members on other nodes; waits a second for those that have not answered."""
         view = self._views.get(group)
         if view is None:
@@ -150,7 +150,7 @@ class ClusterGroups:
             for node in self._there.get(group, ()):
                 self._follow(group, view, node)
         view.used_at = self._mesh.node.timers.now()
-        if view.pending and gevent.getcurrent() is not gevent.get_hub():
+        if waits and view.pending and gevent.getcurrent() is not gevent.get_hub():
             view.is_complete.wait(PATIENCE)
         return view.pids()
 

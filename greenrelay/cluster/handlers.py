@@ -215,6 +215,7 @@ HANDLERS: dict[int, Callable[[Link, Frame], None]] = {
     Kind.TERMINATE: on_terminate,
     Kind.INFO: on_request,
     Kind.SPAWN: on_request,
+    Kind.ENROL: on_request,
     **dict.fromkeys(range(Kind.INTEREST, Kind.BROADCAST), on_group),
     Kind.BROADCAST: on_broadcast,
 }

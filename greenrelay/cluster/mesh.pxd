@@ -16,6 +16,7 @@ cdef class Mesh:
     cdef public object next_epoch
     cdef public dict _remotes
     cdef public list _watchers
+    cdef public int _sweep_at
     cdef public dict _silent
     cdef public object _greenlets
     cdef public object _cut_off

@@ -24,11 +24,11 @@ from gevent.pool import Group
 from greenrelay.cluster.engine import Engine, Member, is_looker
 from greenrelay.cluster.engines import engine_at
 from greenrelay.cluster.grouping import ClusterGroups
-from greenrelay.cluster.link import Link
+from greenrelay.cluster.link import SWEPT_FROM, Link
 from greenrelay.cluster.naming import ClusterNames
 from greenrelay.cluster.node_events import NodeDown, NodeEvents, NodeUp
 from greenrelay.cluster.remote import Remote
-from greenrelay.cluster.requests import ask_info, ask_spawn, info_of, spawned
+from greenrelay.cluster.requests import ask_enrol, ask_info, ask_spawn, enrol, info_of, spawned
 from greenrelay.cluster.session import TICK
 from greenrelay.cluster.wire import Frame, Kind
 from greenrelay.core.events import RESULT_NOCONNECTION, RESULT_NOPROC, MonitorRef, Result
@@ -92,6 +92,7 @@ class Mesh:
         self.next_epoch = counter(time.time_ns() // 1000).__next__
         self._remotes: dict[Pid, Remote] = {}
         self._watchers: list[NodeEvents] = []
+        self._sweep_at = SWEPT_FROM
         # Nodes that may be alive and are not heard, and that share their name with others.
         self._silent: dict[str, None] = {}
         self._greenlets = Group()
@@ -285,9 +286,17 @@ class Mesh:
 
     def watch(self, process: FunctionProcess) -> NodeEvents:
         """Return a channel of the nodes that come and go from now on."""
-        channel = NodeEvents(process, self._watchers.remove)
+        if len(self._watchers) >= self._sweep_at:
+            # Those of processes that have ended: nobody else tells of them while no node changes.
+            self._watchers = [each for each in self._watchers if each.watcher.state != DEAD]
+            self._sweep_at = max(SWEPT_FROM, 2 * len(self._watchers))
+        channel = NodeEvents(process, self._unwatch)
         self._watchers.append(channel)
         return channel
+
+    def _unwatch(self, channel: NodeEvents) -> None:
+        if channel in self._watchers:
+            self._watchers.remove(channel)
 
     def _tell(self, event: NodeUp | NodeDown) -> None:
         for channel in tuple(self._watchers):
@@ -364,6 +373,11 @@ class Mesh:
         assert isinstance(process, Remote)
         return ask_info(process, stack=stack)
 
+    def enrol(self, process: Process, what: str, name: str) -> None:
+        """Let a process of another node ``join`` a group there, or ``register`` a name; waits."""
+        assert isinstance(process, Remote)
+        ask_enrol(process, what, name)
+
     def spawn_at(self, node: str, entry: object, options: Mapping[str, Any]) -> Pid:
         """Start a declared entry on another node; waits."""
         return ask_spawn(self, node, entry, options)
@@ -372,6 +386,8 @@ class Mesh:
         """Another node asks something."""
         if frame.kind == Kind.INFO:
             info_of(link, frame)
+        elif frame.kind == Kind.ENROL:
+            enrol(link, frame)
         else:
             # Code is loaded the first time, which is nothing for the reader to wait for.
             self.spawn(spawned, link, frame, link.session.epoch)

@@ -90,6 +90,9 @@ class ClusterNames:
         known = self.owner(name)
         if known is not None or name in self._leaving or not self._mesh.is_reachable:
             return known
+        if gevent.getcurrent() is gevent.get_hub():
+            # In a signal handler, say, which cannot wait.
+            return None
         try:
             owner = self._mesh.engine.lookup(exact(name))
             return None if owner is None else Pid.parse(owner)
@@ -111,7 +114,7 @@ class ClusterNames:
         pid = process.pid
         owner = self._mesh.engine.claim(name, str(pid))
         if owner != pid:
-            raise NameTaken(name, owner)
+            raise NameTaken(name, Pid.parse(owner))
         if process.state == DEAD:
             self._give_back(name, pid)
             raise ProcessDown(pid, NOPROC)

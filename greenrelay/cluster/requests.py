@@ -6,24 +6,27 @@ waiting is done by who asks, process or not; the other node answers at once.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, fields
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+import gevent
 from gevent.event import Event as Flag
 
 from greenrelay.cluster import handlers
 from greenrelay.cluster.carried import context_of, dump_context
 from greenrelay.cluster.remote import Remote
 from greenrelay.cluster.wire import Frame, Kind, dump, exact, load
-from greenrelay.core.events import KILLED, NOCONNECTION, RESULT_NOCONNECTION, MonitorRef
+from greenrelay.core.events import KILLED, NOCONNECTION, NOPROC, RESULT_NOCONNECTION, MonitorRef
 from greenrelay.core.pid import Pid
-from greenrelay.core.strategy import ChildInfo
+from greenrelay.core.strategy import ChildInfo, ChildState
 from greenrelay.errors import (
     EngineError,
     GreenRelayError,
+    NotInProcess,
     ProcessDown,
     Timeout,
     UnknownEntry,
@@ -31,6 +34,7 @@ from greenrelay.errors import (
 )
 from greenrelay.runtime.current import current_process
 from greenrelay.runtime.info import ProcessInfo, describe
+from greenrelay.runtime.process import Process
 from greenrelay.runtime.task import BLOCKED
 from greenrelay.runtime.waiter import Waiter
 
@@ -53,6 +57,11 @@ def _ask(
 ) -> Any:
     """Ask the node of ``link`` and wait; raises Timeout, ProcessDown and what it answers with."""
     process = current_process()
+    if process is None:
+        link.mesh.node.check_thread(kind.name.lower())
+        if gevent.getcurrent() is gevent.get_hub():
+            why = "a signal handler cannot wait for another node: spawn a process that asks"
+            raise NotInProcess(kind.name.lower(), why)
     flag = Flag()
     waiter = make(flag.set if process is None else process.answered)
     ref = link.expect(waiter)
@@ -91,11 +100,31 @@ def ask_info(remote: Remote, *, stack: bool) -> ProcessInfo | None:
         return None
     for name in ("links", "monitors", "monitored_by", "names", "groups"):
         found[name] = tuple(found[name])
-    found["children"] = tuple(ChildInfo(**child) for child in found["children"])
-    found["child"] = ChildInfo(**found["child"]) if found["child"] else None
+    found["children"] = tuple(_child(told) for told in found["children"])
+    found["child"] = _child(found["child"]) if found["child"] else None
     # Of another release it may have more to show.
     known = {field.name for field in fields(ProcessInfo)}
     return ProcessInfo(**{name: value for name, value in found.items() if name in known})
+
+
+def _child(told: dict[str, Any]) -> ChildInfo:
+    known = {field.name for field in fields(ChildInfo)}
+    child = {name: value for name, value in told.items() if name in known}
+    with contextlib.suppress(ValueError):
+        # Another release may know more states; the text says as much.
+        child["state"] = ChildState(child["state"])
+    return ChildInfo(**child)
+
+
+def _told(facts: list[tuple[str, Any]]) -> dict[str, Any]:
+    return {name: _as_text(value) for name, value in facts}
+
+
+def _as_text(value: Any) -> Any:
+    """Return what may leave the node of a fact: states, and maybe names, are a StrEnum's."""
+    if isinstance(value, tuple):
+        return tuple(_as_text(each) for each in value)
+    return exact(value) if isinstance(value, str) and type(value) is not Pid else value
 
 
 def info_of(link: Link, frame: Frame) -> None:
@@ -103,12 +132,49 @@ def info_of(link: Link, frame: Frame) -> None:
     process = link.mesh.node.processes.get(Pid.parse(frame.to))
     answer = None
     if process is not None:
-        answer = asdict(describe(process, stack=load(frame.payload) is True))
+        seen = describe(process, stack=load(frame.payload) is True)
+        answer = asdict(seen, dict_factory=_told)
     try:
         link.post(Kind.REPLY, ref=frame.ref, payload=dump(answer, f"info of {frame.to}"))
     except (UnsendablePayload, EngineError) as error:
         # It has more relations or groups than a frame has room for.
         link.post_error(frame.ref, error)
+
+
+def ask_enrol(remote: Remote, what: str, name: str) -> None:
+    """Let a process join a group, or have a name, on its own node; raises what that raises."""
+    pid = str(remote.pid)
+    _ask(remote.link, Kind.ENROL, f"{what} of {pid}", to=pid, topic=exact(name), payload=dump(what))
+
+
+def enrol(link: Link, frame: Frame) -> None:
+    """Let a process of this node join a group, or have a name, as another node asks."""
+    mesh = link.mesh
+    process = mesh.node.processes.get(Pid.parse(frame.to))
+    try:
+        if process is None:
+            raise ProcessDown(frame.to, NOPROC)
+        what = load(frame.payload)
+        if what == "register":
+            # The engine is asked, which the reader does not wait for.
+            mesh.spawn(_register, link, frame, process)
+            return
+        if what != "join":
+            raise ValueError(f"enrol: {what!r}; it must be 'join' or 'register'")
+        mesh.node.groups.join(frame.topic, process)
+    except (GreenRelayError, ValueError) as error:
+        link.post_error(frame.ref, error)
+        return
+    link.post(Kind.REPLY, ref=frame.ref, payload=dump(None))
+
+
+def _register(link: Link, frame: Frame, process: Process) -> None:
+    try:
+        link.mesh.names.register(frame.topic, process)
+    except (GreenRelayError, ValueError) as error:
+        link.post_error(frame.ref, error)
+        return
+    link.post(Kind.REPLY, ref=frame.ref, payload=dump(None))
 
 
 class _Birth(Waiter):

@@ -62,6 +62,7 @@ class Kind(IntEnum):
     TERMINATE = 27
     INFO = 30
     SPAWN = 31
+    ENROL = 32
     INTEREST = 40
     FOLLOW = 41
     UNFOLLOW = 42

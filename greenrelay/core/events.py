@@ -84,11 +84,16 @@ def result_of_reason(reason: str) -> Result:
 
     Raises TypeError for a reason that is not text: it has to travel and to be shown.
     """
-    if not isinstance(reason, str):
-        raise TypeError(f"reason is {reason!r}; it must be text")
+    check_reason(reason)
     if reason in CLEAN_REASONS:
         return Result(None, None, reason)
     return Result(None, ExitError("ProcessExit", reason), reason)
+
+
+def check_reason(reason: object) -> None:
+    """Raise TypeError for a reason that is not text."""
+    if not isinstance(reason, str):
+        raise TypeError(f"reason is {reason!r}; it must be text")
 
 
 RESULT_NORMAL = Result()

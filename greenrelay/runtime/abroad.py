@@ -26,7 +26,7 @@ MESH = "greenrelay.cluster.mesh"
 class Groups(Protocol):
     """The groups of all nodes together; members of this node are not this one's concern."""
 
-    def members(self, group: str) -> tuple[Pid, ...]:
+    def members(self, group: str, *, waits: bool = True) -> tuple[Pid, ...]:
         """Return the members on other nodes; may wait for the first answer of those."""
 
     def names(self) -> tuple[str, ...]:
@@ -94,6 +94,12 @@ class Cluster(Protocol):
     def info(self, process: Process, *, stack: bool) -> ProcessInfo | None:
         """Return what its own node sees of a process; waits."""
 
+    def enrol(self, process: Process, what: str, name: str) -> None:
+        """Let a process of another node ``join`` a group there, or ``register`` a name; waits.
+
+        Raises what that raises there, Timeout, and ProcessDown when its node is lost meanwhile.
+        """
+
     def spawn_at(self, node: str, entry: object, options: Mapping[str, Any]) -> Pid:
         """Start a declared entry on another node; waits."""
 
@@ -130,6 +136,13 @@ def require_cluster(node: Node) -> Cluster:
     if node.cluster is None:
         raise ValueError(f"node {node.id} is in no cluster; start it with Node(cluster=...)")
     return node.cluster
+
+
+def require_wide(scope: str, pid: Pid) -> None:
+    """Raise ValueError unless ``scope`` is one in which ``pid``, of another node, has anything."""
+    if scope != "cluster":
+        why = f"{pid} is of another node, where this one can give it what holds on all nodes only"
+        raise ValueError(f'scope is {scope!r}, and {why}: use scope="cluster"')
 
 
 def check_scope(scope: str) -> None:

@@ -11,6 +11,7 @@ import traceback
 from dataclasses import dataclass
 from functools import partial
 from types import CoroutineType
+from typing import NoReturn
 
 from greenlet import GreenletExit
 
@@ -35,10 +36,15 @@ def result_of_value(value: object) -> Result:
     Nobody would run it: a process that seemed to end well would have done nothing.
     """
     if isinstance(value, CoroutineType):
-        value.close()
-        text = f"{value.__qualname__} is `async def`, which no process runs; make it a plain `def`"
-        raise TypeError(text)
+        refuse_coroutine(value)
     return Result(value)
+
+
+def refuse_coroutine(value: CoroutineType[object, object, object]) -> NoReturn:
+    """Raise TypeError for what an ``async def`` has returned."""
+    value.close()
+    text = f"{value.__qualname__} is `async def`, which no process runs; make it a plain `def`"
+    raise TypeError(text)
 
 
 def result_of_error(

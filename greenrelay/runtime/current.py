@@ -26,6 +26,8 @@ class Scope(Protocol):
         """Make the running greenlet a process."""
 
 
+# What can be asked of a node itself; the rest is run in one of its processes.
+NODE_HAS = frozenset({"spawn", "send", "send_after", "terminate"})
 NodeFinder = Callable[[], Node | None]
 _finders: list[NodeFinder] = []
 
@@ -83,4 +85,5 @@ def current_node(function: str) -> Node:
         return nodes[0]
     if not nodes:
         raise NotInProcess(function, "there is no node yet: make one with greenrelay.Node()")
-    raise NotInProcess(function, f"there are {len(nodes)} nodes: call node.{function}() of one")
+    call = f"node.{function}()" if function in NODE_HAS else f"node.run(greenrelay.{function}, …)"
+    raise NotInProcess(function, f"there are {len(nodes)} nodes: call {call} of one")

@@ -8,12 +8,17 @@ from __future__ import annotations
 
 import logging
 
-from greenrelay.core.events import NOPROC
+from greenrelay.core.groups import check_group
 from greenrelay.core.message import NO_CONTEXT, check_topic
 from greenrelay.core.pid import Pid
 from greenrelay.core.plain import check_plain
 from greenrelay.errors import ProcessDown
-from greenrelay.runtime.abroad import check_scope
+from greenrelay.runtime.abroad import (
+    check_scope,
+    require_cluster,
+    require_wide,
+    why_gone,
+)
 from greenrelay.runtime.channel import GroupEvents
 from greenrelay.runtime.current import current_node, current_process, require_process
 from greenrelay.runtime.delivery import deliver_to_all
@@ -27,14 +32,21 @@ def join(group: str, dest: str | None = None, scope: str = "cluster") -> None:
     """Make this process, or ``dest``, a member of ``group``; joined twice, it has to leave twice.
 
     Membership ends with the process. With the scope ``local`` no other node of a cluster sees it.
-    Raises ProcessDown when ``dest`` is gone or of another node, UnknownName, and ValueError for a
-    scope that is none and a group that is no text, empty, larger than 16 KiB, or no Unicode.
+    A process of another node joins there, which is waited for. Raises ProcessDown when ``dest`` is
+    gone, UnknownName, Timeout where its node does not answer, and ValueError for a scope that is
+    none, or ``local`` for a process of another node, and for a group that is no text, empty, larger
+    than 16 KiB, or no Unicode.
     """
     caller = require_process("join")
     check_scope(scope)
     process: Process | None = caller if dest is None else caller.node.find(dest)
-    if process is None or process.is_remote:
-        raise ProcessDown(str(dest), NOPROC)
+    if process is None:
+        raise ProcessDown(str(dest), why_gone(caller.node, dest).reason)
+    if process.is_remote:
+        check_group(group)
+        require_wide(scope, process.pid)
+        require_cluster(caller.node).enrol(process, "join", group)
+        return
     caller.node.groups.join(group, process, is_local=scope == "local")
 
 
@@ -80,7 +92,7 @@ def watch(group: str, scope: str = "cluster") -> tuple[tuple[Pid, ...], GroupEve
     # What is asked first waits; what is asked again is there, and nothing comes in between.
     node.cluster.groups.members(group)
     mine, channel = node.groups.watch(group, process)
-    return mine + node.cluster.groups.members(group), channel
+    return mine + node.cluster.groups.members(group, waits=False), channel
 
 
 def broadcast(group: str, topic: str, payload: object = None, scope: str = "cluster") -> int:
@@ -97,11 +109,13 @@ def broadcast(group: str, topic: str, payload: object = None, scope: str = "clus
     process = current_process()
     node = process.node if process else current_node("broadcast")
     pids = node.groups.members(group)
-    if node.is_foreign_thread():
-        node.on_hub(_deliver_quietly, node, group, topic, payload, scope)
-        return len(pids)
     if node.strict_payloads:
         check_plain(payload)
+    if node.is_foreign_thread():
+        if scope != "local" and node.cluster is not None and group in node.cluster.groups.names():
+            check_plain(payload)
+        node.on_hub(_deliver_quietly, node, group, topic, payload, scope)
+        return len(pids)
     sender, context = (None, NO_CONTEXT) if process is None else (process.pid, process.context)
     if process is not None:
         process.sent += len(pids)

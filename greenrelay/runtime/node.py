@@ -39,8 +39,8 @@ from greenrelay.runtime.membership import Membership
 from greenrelay.runtime.outside import (
     ask_to_end,
     end_now,
-    route_quietly,
     run_from_outside,
+    send_from_thread,
     send_later,
 )
 from greenrelay.runtime.process import Process
@@ -99,7 +99,12 @@ class Node(Home):
         self.add_host(Host(DEFAULT_HOST))
         open_nodes.add(self)
         if cluster is not None:
-            self.join_cluster(cluster, app)
+            try:
+                self.join_cluster(cluster, app)
+            except BaseException:
+                # Whoever means the only node there is does not mean this one.
+                self.close()
+                raise
 
     def _incarnate(self) -> None:
         self.id = f"{self.name}.{secrets.token_hex(4)}"
@@ -237,11 +242,7 @@ class Node(Home):
         context = read_only(context)
         if not self.is_foreign_thread():
             return self.route(dest, topic, payload, context=context)
-        check_topic(topic)
-        if self.find(dest) is None:
-            return False
-        self.on_hub(route_quietly, self, dest, topic, payload, None, context)
-        return True
+        return send_from_thread(self, dest, topic, payload, context)
 
     def route(
         self,

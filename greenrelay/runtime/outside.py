@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 from gevent.event import Event as Flag
 
-from greenrelay.core.events import Cancel, Event, Result
+from greenrelay.core.events import Cancel, Event, Result, check_reason
 from greenrelay.core.message import check_topic
 from greenrelay.core.pid import Pid
 from greenrelay.core.plain import check_plain
-from greenrelay.errors import Timeout
+from greenrelay.errors import InvalidPid, Timeout
 from greenrelay.runtime.process import Process
 from greenrelay.runtime.task import DEAD
 from greenrelay.runtime.timers import Timer
@@ -57,6 +57,8 @@ def send_later(
 ) -> Timer:
     """Send a message after ``seconds``; see Node.send_after."""
     check_topic(topic)
+    if not isinstance(dest, str):
+        raise InvalidPid(dest, f"it is {type(dest).__name__}, not text")
     if node.strict_payloads or _is_abroad(node, dest):
         # Once it is sent there is nobody who could be told.
         check_plain(payload)
@@ -66,6 +68,21 @@ def send_later(
     )
     node.on_hub(node.timers.start, seconds, timer)
     return timer
+
+
+def send_from_thread(
+    node: Node, dest: str, topic: str, payload: object, context: Mapping[str, object]
+) -> bool:
+    """Send a message in a thread other than the node's; see Node.send."""
+    check_topic(topic)
+    target = node.find(dest)
+    if target is None:
+        return False
+    if node.strict_payloads or target.is_remote:
+        # What is found out later is told to nobody.
+        check_plain(payload)
+    node.on_hub(route_quietly, node, dest, topic, payload, None, context)
+    return True
 
 
 def _is_abroad(node: Node, dest: str) -> bool:
@@ -94,6 +111,8 @@ def route_quietly(
 
 def ask_to_end(node: Node, process: Process | None, event: Cancel) -> bool:
     """Give a process CANCEL, and kill it at the deadline; see Node.cancel."""
+    if event.reason is not None:
+        check_reason(event.reason)
     if process is None:
         return False
     node.on_hub(_tell, process, event)

@@ -16,6 +16,7 @@ from greenrelay.core.events import Event, Result
 from greenrelay.core.message import NO_CONTEXT, Message, ReplySlot
 from greenrelay.core.pid import Pid
 from greenrelay.core.plain import check_plain
+from greenrelay.core.strategy import Child
 from greenrelay.core.topology import Topology
 from greenrelay.runtime.entry import entry_name
 from greenrelay.runtime.task import DEAD, NO_SIGNAL, RUNNING, Task
@@ -99,7 +100,8 @@ class Process(Task):
         slot: ReplySlot | None,
     ) -> bool:
         """Make a message and deliver it: the one place where messages on their way are made."""
-        if self.is_strict:
+        # A Child is for a supervisor, which is of this node.
+        if self.is_strict and payload.__class__ is not Child:
             check_plain(payload)
         message = Message.__new__(Message)
         return self.deliver(message.fill(topic, payload, sender, context, slot))

@@ -9,19 +9,18 @@ from typing import NoReturn
 
 from greenrelay.core.events import (
     KILLED,
-    NOPROC,
     NORMAL,
     LinkDown,
     MonitorRef,
     result_of_reason,
 )
+from greenrelay.core.names import check_name
 from greenrelay.core.pid import Pid
 from greenrelay.durations import parse_duration
 from greenrelay.errors import ProcessDown, ProcessExit, UnknownName, UnknownOption
-from greenrelay.runtime.abroad import check_scope, require_cluster, why_gone
+from greenrelay.runtime.abroad import check_scope, require_cluster, require_wide, why_gone
 from greenrelay.runtime.current import current_node, current_process, require_process
 from greenrelay.runtime.info import ProcessInfo, describe
-from greenrelay.runtime.node import Node
 from greenrelay.runtime.process import Process
 from greenrelay.runtime.task import EXITING
 
@@ -138,16 +137,21 @@ def register(name: str, dest: str | None = None, scope: str = "local") -> None:
     """Give this process, or ``dest``, a name; it goes when the process ends.
 
     With the scope ``cluster`` it is the only one of that name on all nodes, and this waits; should
-    the node lose the name, the process is sent ``@name.lost``, ``{"name": str}``. Raises NameTaken,
-    ProcessDown when ``dest`` is gone or of another node, EngineError when the engine cannot say,
-    and ValueError for a name that is no name, or the scope ``cluster`` without a cluster.
+    the node lose the name, the process is sent ``@name.lost``, ``{"name": str}``. A process of
+    another node can have such names only. Raises NameTaken, ProcessDown when ``dest`` is gone,
+    EngineError when the engine cannot say, Timeout where another node does not answer, and
+    ValueError for a name that is no name, and a scope that is none for this process.
     """
     caller = require_process("register")
     check_scope(scope)
     process: Process | None = caller if dest is None else caller.node.find(dest)
-    if process is None or process.is_remote:
-        raise ProcessDown(str(dest), NOPROC)
-    if scope == "cluster":
+    if process is None:
+        raise ProcessDown(str(dest), why_gone(caller.node, dest).reason)
+    if process.is_remote:
+        check_name(name)
+        require_wide(scope, process.pid)
+        require_cluster(caller.node).enrol(process, "register", name)
+    elif scope == "cluster":
         require_cluster(process.node).names.register(name, process)
     else:
         process.node.register(name, process)
@@ -168,7 +172,7 @@ def lookup(name: str) -> Pid:
 
     Of a name this node has not heard of, the engine of a cluster is asked, which may wait.
     """
-    owner = _whose(current_node("lookup"), name)
+    owner = _whose("lookup", name)
     if owner is None:
         raise UnknownName(name)
     return owner
@@ -176,12 +180,16 @@ def lookup(name: str) -> Pid:
 
 def whereis(name: str) -> Pid | None:
     """Return the process that has ``name``, or None; as lookup."""
-    return _whose(current_node("whereis"), name)
+    return _whose("whereis", name)
 
 
-def _whose(node: Node, name: str) -> Pid | None:
+def _whose(function: str, name: str) -> Pid | None:
+    node = current_node(function)
     owner = node.names.owner(name)
-    return node.cluster.names.lookup(name) if owner is None and node.cluster else owner
+    if owner is not None or node.cluster is None:
+        return owner
+    node.check_thread(function)
+    return node.cluster.names.lookup(name)
 
 
 def info(dest: str, *, stack: bool = False) -> ProcessInfo | None:

@@ -8,6 +8,7 @@ may wait like any process, and keeps its worker meanwhile.
 
 from __future__ import annotations
 
+from types import CoroutineType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from greenrelay.core.events import (
@@ -23,7 +24,7 @@ from greenrelay.core.events import (
 from greenrelay.core.message import Message
 from greenrelay.core.pid import Pid
 from greenrelay.core.plain import check_plain
-from greenrelay.runtime.crash import ENDS_PROGRAM
+from greenrelay.runtime.crash import ENDS_PROGRAM, refuse_coroutine
 from greenrelay.runtime.function_process import FunctionProcess
 from greenrelay.runtime.task import DEAD, EXITING, NEW, NO_SIGNAL, READY, RUNNING, START, WAITING
 
@@ -198,6 +199,8 @@ class ServerProcess(FunctionProcess):
                 answer = self._handle(server, item)
             else:
                 answer = server.handle_event(item)
+            if answer.__class__ is CoroutineType:
+                refuse_coroutine(answer)
             if answer.__class__ is Stop:
                 return result_of_reason(answer.reason)
             if self.state == EXITING:
@@ -210,6 +213,8 @@ class ServerProcess(FunctionProcess):
         if slot is None:
             return server.handle_message(message)
         answer = server.handle_call(message)
+        if answer.__class__ is CoroutineType:
+            return answer
         if answer is not REPLY_LATER:
             value = answer.reply if isinstance(answer, Stop) else answer
             if self.is_strict:
@@ -226,6 +231,8 @@ class ServerProcess(FunctionProcess):
         self._server = server
         self._cleans_up = type(server).terminate is not Server.terminate
         answer = server.init(*args, **(kwargs or {}))
+        if isinstance(answer, CoroutineType):
+            refuse_coroutine(answer)
         return result_of_reason(answer.reason) if isinstance(answer, Stop) else None
 
     def _rest(self) -> None:

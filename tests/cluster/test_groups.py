@@ -109,11 +109,6 @@ def test_a_scope_that_is_none_is_refused(here: Probe) -> None:
             here.do(call)
 
 
-def test_a_process_of_another_node_joins_there_only(here: Probe, there: Probe) -> None:
-    with pytest.raises(gr.ProcessDown):
-        here.do(gr.join, "other", there.pid)
-
-
 # broadcast
 
 
@@ -255,6 +250,28 @@ def test_a_watch_hears_that_members_of_a_dead_node_left(
     wait_for(lambda: seen)
     assert seen == [gr.Left(ROOM, there.pid)]
     assert here.do(gr.groups) == ()
+
+
+def test_a_member_is_in_what_a_watch_begins_with_or_comes_later_and_never_both(
+    joined: Joined, here: Probe, there: Probe
+) -> None:
+    """the members of the group and a channel of Joined and Left from this moment on"""
+    begins: list[tuple[gr.Pid, ...]] = []
+    seen: list[object] = []
+
+    def look() -> None:
+        members, channel = gr.watch(ROOM)
+        begins.append(members)
+        seen.append(channel.receive())
+
+    wire_of(there.node).hold()
+    pid = here.node.spawn(look)
+    # The other node's answer was waited for in vain, and comes as soon as the watch is there.
+    wait_for(lambda: here.node.groups.is_watched(ROOM))
+    wire_of(there.node).let_go()
+
+    wait_for(lambda: pid not in here.node.processes)
+    assert (begins, seen) == ([()], [gr.Joined(ROOM, there.pid)])
 
 
 # state

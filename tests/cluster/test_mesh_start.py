@@ -11,7 +11,9 @@ from gevent.event import Event as Flag
 import greenrelay as gr
 from greenrelay.cluster.engine import Member, Sink
 from greenrelay.cluster.local import Bus
+from greenrelay.cluster.mesh import Mesh
 from greenrelay.errors import EngineError
+from greenrelay.runtime.node import open_nodes
 from tests.cluster.joined import Joined, Wire, mesh_of
 from tests.probe import Probe, assert_event, wait_for
 
@@ -158,3 +160,35 @@ def test_a_node_that_is_shut_down_as_it_connects_stays_out(
         f"node {starting.node.id} was shut down as it connected"
     ]
     assert joined.bus.engines.keys() == {one.id}
+
+
+class Refusing(Wire):
+    """An engine that cannot be reached; it keeps the node that has tried."""
+
+    def start(self, me: Member, sink: Sink) -> None:
+        assert isinstance(sink, Mesh)
+        self.node = sink.node
+        raise EngineError("refusing", "there is nobody")
+
+
+def test_a_node_that_cannot_be_in_its_cluster_is_none(joined: Joined) -> None:
+    engine = Refusing(joined.bus)
+
+    with pytest.raises(EngineError, match="there is nobody"):
+        gr.Node("gone", cluster=engine)
+
+    assert engine.node not in open_nodes
+    assert engine.node.cluster is None
+    # Whoever means the only node there is does not mean that one.
+    with pytest.raises(gr.NotInProcess, match="there is no node yet"):
+        gr.nodes()
+    only = joined.alone("only")
+    assert joined.probe(only).do(gr.pid).node == only.id
+    assert gr.nodes() == ()
+
+
+def test_a_node_of_an_address_that_is_none_is_none() -> None:
+    with pytest.raises(EngineError):
+        gr.Node("gone", cluster="nothing://nowhere")
+
+    assert not open_nodes

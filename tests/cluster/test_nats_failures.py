@@ -17,7 +17,7 @@ from greenrelay.cluster.engine import Member
 from greenrelay.cluster.nats.client import Client
 from greenrelay.cluster.nats.connector import Patience
 from greenrelay.cluster.nats.engine import NatsEngine
-from greenrelay.cluster.nats.keeper import Keeper
+from greenrelay.cluster.nats.keeper import Keeper, clock
 from greenrelay.cluster.nats.membership import Timing
 from greenrelay.cluster.nats.outbox import MAX_SIZE
 from greenrelay.cluster.nats.owner import NobodyAnswers
@@ -434,3 +434,131 @@ def test_a_connection_that_is_back_in_time_is_no_death(join_patient: Join) -> No
     assert b.engine.holds("n", "pb")
     # The first try comes long before the news of the closed connection count.
     assert Patience().first_backoff < Timing().suspicion / 10
+
+
+@pytest.mark.parametrize("kill", [gevent.GreenletExit, gevent.Timeout], ids=["kill", "timeout"])
+def test_names_whose_claims_are_broken_off_are_free_at_once(
+    join_nats: Join, kill: type[BaseException]
+) -> None:
+    """a name goes with its process"""
+    a, b = join_nats("a"), join_nats("b")
+    meet(a, b)
+    keeper = keeper_of(a)
+    # It would find the rows, too, if a while later.
+    assert keeper._greenlet is not None
+    keeper._greenlet.kill()
+    names = [f"n{number}" for number in range(50)]
+
+    for name in names:
+        broken_off(a, name, kill)
+
+    # The rows were there: what had been sent when it was broken off has arrived.
+    wait_for(lambda: len(b.sink.names) == 2 * len(names))
+    assert set(b.sink.names) == {(name, who) for name in names for who in ("pa", None)}
+    assert {b.engine.claim(name, "pb") for name in names} == {"pb"}
+    # They were not given up with all that this node has.
+    assert keeper.lease.is_valid(clock())
+    assert not keeper.claiming
+
+
+def test_what_is_claimed_again_at_once_is_not_taken_away_with_a_claim_that_was_broken_off(
+    join_nats: Join,
+) -> None:
+    a, b = join_nats("a"), join_nats("b")
+    meet(a, b)
+    names = [f"n{number}" for number in range(50)]
+
+    for name in names:
+        broken_off(a, name, gevent.GreenletExit)
+        assert a.engine.claim(name, "next") == "next"
+
+    wait_until_answered(a)
+    assert all(a.engine.holds(name, "next") for name in names)
+    assert {b.engine.lookup(name) for name in names} == {"next"}
+
+
+def test_a_claim_that_is_broken_off_takes_nothing_from_the_one_that_was_first(
+    join_nats: Join,
+) -> None:
+    a, b = join_nats("a"), join_nats("b")
+    meet(a, b)
+    names = [f"n{number}" for number in range(50)]
+
+    for name in names:
+        first = gevent.spawn(a.engine.claim, name, "first")
+        gevent.sleep(0)
+        broken_off(a, name, gevent.GreenletExit)
+        assert first.get(timeout=30) == "first"
+
+    wait_until_answered(a)
+    assert all(a.engine.holds(name, "first") for name in names)
+    assert {b.engine.lookup(name) for name in names} == {"first"}
+
+
+def test_a_claim_that_is_broken_off_takes_nothing_from_another_node(join_nats: Join) -> None:
+    a, b = owning(join_nats)
+
+    for _ in range(20):
+        broken_off(b, "n", gevent.GreenletExit)
+
+    wait_until_answered(b)
+    assert a.engine.holds("n", "pa")
+    assert b.engine.claim("n", "pb") == "pa"
+
+
+def test_an_engine_that_stops_does_no_more_for_a_claim_that_was_broken_off(
+    join_nats: Join,
+) -> None:
+    """no greenlet outlives its process"""
+    a, b = join_nats("a"), join_nats("b")
+    meet(a, b)
+    broken_off(a, "n", gevent.GreenletExit)
+
+    a.engine.stop()
+
+    assert b.engine.claim("n", "pb") == "pb"
+
+
+def test_nothing_is_done_for_a_claim_that_is_broken_off_while_the_server_is_away(
+    broken: Restarted, join_broken: Join
+) -> None:
+    """no greenlet outlives its process"""
+    a = join_broken("a")
+    broken.kill()
+    a.sink.wait_told("engine", False)
+
+    broken_off(a, "n", gevent.GreenletExit)
+    a.engine.stop()
+
+    assert not keeper_of(a).claiming
+
+
+def test_a_name_that_cannot_be_told_is_refused_and_leaves_nothing_to_do(
+    join_nats: Join, capfd: pytest.CaptureFixture[str]
+) -> None:
+    a = join_nats("a")
+
+    with pytest.raises(ValueError, match="surrogates"):
+        a.engine.claim("\ud800", "pa")
+
+    wait_until_answered(a)
+    assert "Traceback" not in capfd.readouterr().err
+
+
+def broken_off(node: Node, name: str, kill: type[BaseException]) -> None:
+    """Claim a name in a greenlet that is ended while it waits for the server's answer."""
+    claiming = gevent.spawn(node.engine.claim, name, "pa")
+    before = keeper_of(node).claiming[name]
+    # It runs until it waits, and no answer has been read meanwhile.
+    gevent.sleep(0)
+    assert keeper_of(node).claiming[name] == before + 1
+    claiming.kill(kill)
+    assert isinstance(claiming.exception or claiming.value, kill)
+
+
+def wait_until_answered(node: Node) -> None:
+    """Wait until the server has answered all that a node has asked, and what came of that."""
+    requests = keeper_of(node).bucket.client._requests
+    for number in range(2):
+        wait_for(lambda: not len(requests))
+        node.engine.claim(f"answered {number}", "pa")

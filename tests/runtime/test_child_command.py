@@ -311,3 +311,38 @@ def test_a_pid_may_come_as_text(probe: Probe, child: Any, start: Any) -> None:
     pid = up(probe)[1]
 
     assert ask(probe, supervisor, "terminate_child", str(pid)) is True
+
+
+@pytest.mark.parametrize("node_options", [{"strict_payloads": True}])
+class TestOfStrictNodes:
+    """A Child is for a supervisor, which is of this node; other payloads are plain data."""
+
+    def test_a_child_is_started(self, node: gr.Node, probe: Probe, child: Any, start: Any) -> None:
+        supervisor = start(strategy="dynamic")
+
+        pid = ask(probe, supervisor, "start_child", child("a"))
+
+        assert up(probe) == ("a", pid)
+        assert [info.id for info in ask(probe, supervisor, "which_children")] == ["a"]
+
+    def test_a_child_may_be_sent(self, node: gr.Node, probe: Probe, child: Any, start: Any) -> None:
+        supervisor = start(strategy="dynamic")
+
+        probe.do(gr.send, supervisor, "start_child", child("a"))
+
+        assert up(probe)[0] == "a"
+
+    def test_anything_else_is_refused(
+        self, node: gr.Node, probe: Probe, child: Any, start: Any
+    ) -> None:
+        class Odd(Child):
+            """Inherits, as what could be anything."""
+
+        supervisor = start(strategy="dynamic")
+
+        for payload in (Odd("a", int), [child("a")], {"child": child("a")}, object(), {1}):
+            for function in (gr.call, gr.send):
+                with pytest.raises(gr.UnsendablePayload):
+                    probe.do(function, supervisor, "start_child", payload)
+
+        assert ask(probe, supervisor, "which_children") == ()

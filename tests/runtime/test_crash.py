@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterator
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 import greenrelay as gr
 from greenrelay.runtime.crash import ENTRIES, PERIOD, SHOWN, Crashes
 from greenrelay.testing import VirtualClock
-from tests.probe import settle
+from tests.probe import Probe, ends, settle
 
 
 @pytest.fixture
@@ -62,6 +63,65 @@ def test_an_entry_that_is_a_coroutine_function_is_a_crash_that_says_so(
         node.run(entry)
 
     assert "make it a plain `def`" in lines(caplog)[0]
+
+
+class Asynchronous(gr.Server):
+    """What somebody writes who knows other frameworks: each handler that a test wants."""
+
+    def init(self, wanted: str) -> None:
+        setattr(self, wanted, self.handler)
+
+    async def handler(self, item: object) -> None:
+        raise AssertionError
+
+
+class AsynchronousInit(gr.Server):
+    async def init(self) -> None:
+        raise AssertionError
+
+
+@pytest.mark.parametrize("wanted", ["handle_message", "handle_event"])
+def test_a_handler_that_is_a_coroutine_function_is_a_crash_that_says_so(
+    node: gr.Node, process_probe: Probe, caplog: pytest.LogCaptureFixture, wanted: str
+) -> None:
+    pid = process_probe.do(gr.spawn_monitored, Asynchronous, wanted)
+
+    if wanted == "handle_message":
+        gr.send(pid, "hello")
+    else:
+        gr.cancel(pid)
+
+    assert_says_so(ends(process_probe, pid), "Asynchronous.handler", caplog)
+
+
+def test_a_call_that_a_coroutine_function_handles_is_a_crash_that_says_so(
+    node: gr.Node, process_probe: Probe, caplog: pytest.LogCaptureFixture
+) -> None:
+    pid = process_probe.do(gr.spawn_monitored, Asynchronous, "handle_call")
+
+    with pytest.raises(gr.ProcessDown, match="handler is `async def`, which no process runs"):
+        process_probe.do(gr.call, pid, "ask")
+
+    assert_says_so(ends(process_probe, pid), "Asynchronous.handler", caplog)
+
+
+def test_a_server_whose_init_is_a_coroutine_function_is_a_crash_that_says_so(
+    node: gr.Node, process_probe: Probe, caplog: pytest.LogCaptureFixture
+) -> None:
+    pid = process_probe.do(gr.spawn_monitored, AsynchronousInit)
+
+    assert_says_so(ends(process_probe, pid), "AsynchronousInit.init", caplog)
+
+
+def assert_says_so(result: gr.Result, what: str, caplog: pytest.LogCaptureFixture) -> None:
+    """See that an ending is told and logged as that of what is ``async def``."""
+    assert result.error is not None
+    assert result.error.type == "TypeError"
+    said = f"{what} is `async def`, which no process runs; make it a plain `def`"
+    assert result.error.message == said
+    assert said in lines(caplog)[0]
+    # One that was left unawaited says so when it is thrown away, and a warning fails the test.
+    gc.collect()
 
 
 def test_a_crash_loop_is_logged_ten_times_and_then_counted(

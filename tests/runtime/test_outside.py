@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
+from typing import Any
 
+import gevent
 import pytest
 
 import greenrelay as gr
@@ -117,3 +120,50 @@ def test_the_times_of_a_node_are_durations() -> None:
     assert not node.is_stopped
     node.shutdown("5s")
     assert node.is_stopped
+
+
+def test_a_reason_that_is_no_text_is_refused_by_who_asks(
+    node: gr.Node, process_probe: Probe
+) -> None:
+    """it has to travel and to be shown"""
+    for dest in (process_probe.pid, "{node.1@processes|99}"):
+        with pytest.raises(TypeError, match="reason is 5; it must be text"):
+            gr.cancel(dest, reason=5)  # type: ignore[arg-type]
+    settle(node)
+
+    assert process_probe.items == []
+    assert node.timers.pending() == ()
+    assert gr.cancel(process_probe.pid, reason="enough")
+    assert assert_receive(process_probe, kind="CANCEL").reason == "enough"
+
+
+@pytest.mark.parametrize("dest", [5, None, b"name", object()], ids=repr)
+def test_a_message_for_later_to_what_is_no_address_is_refused_at_once(
+    node: gr.Node, dest: Any
+) -> None:
+    with pytest.raises(gr.InvalidPid, match=f"it is {type(dest).__name__}, not text"):
+        gr.send_after(0, dest, "later")
+
+    assert node.timers.pending() == ()
+
+
+@pytest.mark.parametrize("node_options", [{"strict_payloads": True}])
+def test_what_is_not_plain_is_refused_in_the_thread_that_sends_it(
+    node: gr.Node, process_probe: Probe
+) -> None:
+    """on a single node too when strict_payloads is on"""
+    process_probe.do(gr.join, "room")
+
+    for function, dest in ((gr.send, process_probe.pid), (gr.broadcast, "room")):
+        with pytest.raises(gr.UnsendablePayload):
+            in_thread(function, dest, "odd", {1, 2})
+        in_thread(function, dest, "plain", [1, 2])
+        assert assert_receive(process_probe).topic == "plain"
+    settle(node)
+
+    assert process_probe.items == []
+
+
+def in_thread(function: Callable[..., object], *args: object) -> object:
+    """Return what a call in a thread of its own returns, or raise what it raises."""
+    return gevent.get_hub().threadpool.apply(function, args)

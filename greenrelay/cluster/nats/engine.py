@@ -112,6 +112,7 @@ class NatsEngine:
             log.info("cluster: node %s has left %s", self.me.node, self._address.shown)
         self._targets.clear()
         self._client.stop()
+        self._names.break_off()
         if self._frames:
             self._membership.stop()
 
@@ -128,6 +129,7 @@ class NatsEngine:
         self._is_open = False
         if self._ticker is not None:
             self._ticker.kill(block=False)
+        self._names.break_off(block=False)
         self._names.keeper.forked()
         self._client.forked()
 

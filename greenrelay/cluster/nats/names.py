@@ -6,11 +6,13 @@ in the greenlet that asks.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import time
 from collections.abc import Callable
 
 import gevent
+from gevent.pool import Group
 
 from greenrelay.cluster.engine import Watcher
 from greenrelay.cluster.nats.bucket import Bucket, Conflict, Row
@@ -23,6 +25,8 @@ from greenrelay.errors import EngineError
 log = logging.getLogger("greenrelay.cluster")
 PATIENCE = 5.0
 RETRY = 0.02
+# The revision of no row.
+_NEVER = 2**62
 
 
 class Names:
@@ -32,6 +36,7 @@ class Names:
         self.keeper = Keeper(bucket, seconds, subject, self._tell)
         self._bucket = bucket
         self._watchers: list[Watcher] = []
+        self._withdrawing = Group()
 
     def watch(self, watcher: Watcher) -> None:
         """Tell ``watcher`` of each name there is, and of each change."""
@@ -46,10 +51,17 @@ class Names:
     def claim(self, name: str, owner: str) -> str:
         """Take a name unless it is taken, and return its owner; waits. Raises EngineError."""
         deadline = time.monotonic() + PATIENCE
-        claiming = self.keeper.claiming
+        key, claiming = key_of(name), self.keeper.claiming
         claiming[name] += 1
         try:
             return self._claim(name, owner, deadline)
+        except EngineError:
+            raise
+        except BaseException:
+            # Who has asked is ended, and nobody knows whether he has it: he is to have it no more.
+            if self._bucket.client.is_connected:
+                self._withdrawing.spawn(self._withdraw, name, key, self.keeper.lease)
+            raise
         finally:
             claiming[name] -= 1
             if not claiming[name]:
@@ -69,6 +81,10 @@ class Names:
             self._bucket.delete(key_of(name), claim.revision)
         except Conflict:
             self._bucket.client.counters["names: conflicts"] += 1
+
+    def break_off(self, *, block: bool = True) -> None:
+        """Do no more for claims that were broken off: there is nobody to ask."""
+        self._withdrawing.kill(block=block)
 
     def lookup(self, name: str) -> str | None:
         """Return the owner of a name, or None; may wait. Raises EngineError."""
@@ -95,6 +111,19 @@ class Names:
             if self.keeper.is_sure or time.monotonic() > deadline:
                 return None
             gevent.sleep(RETRY)
+
+    def _withdraw(self, name: str, key: str, lease: Lease) -> None:
+        """Delete a row that a claim may have left which was broken off; the keeper would, later."""
+        with contextlib.suppress(EngineError, Conflict):
+            with contextlib.suppress(Conflict):
+                # Changes nothing, but comes behind the claim, which a question could overtake.
+                self._bucket.delete(key, _NEVER)
+            row = self._bucket.get_exactly(key)
+            holding = self._holding(row)
+            is_mine = holding is not None and holding.lease == lease.key
+            is_wanted = name in lease.claims or self.keeper.claiming[name]
+            if row is not None and is_mine and not is_wanted:
+                self._bucket.delete(key, row.revision)
 
     def _claim(self, name: str, owner: str, deadline: float) -> str:
         expected = 0

@@ -127,7 +127,7 @@ def closing(payload: object) -> tuple[int, str]:
     if payload is None:
         return 1000, ""
     if isinstance(payload, str):
-        return 1000, payload
+        payload = {"reason": payload}
     if not isinstance(payload, dict):
         raise TypeError(
             f"ws.close: the payload is {type(payload).__name__}; it must be "
@@ -141,6 +141,7 @@ def closing(payload: object) -> tuple[int, str]:
     reason = payload.get("reason", "")
     if not isinstance(reason, str):
         raise TypeError(f"ws.close: reason is {type(reason).__name__}; it must be str")
+    utf8(reason, "reason of 'ws.close'")
     return code, reason
 
 

@@ -163,6 +163,7 @@ def closing(payload: object) -> str:
     if not isinstance(payload, str):
         kind = type(payload).__name__
         raise TypeError(f'sse.close: it is {kind}; it must be {{"reason": str}}, a reason or None')
+    utf8(payload, "reason of 'sse.close'")
     return payload
 
 

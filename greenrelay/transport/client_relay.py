@@ -128,6 +128,7 @@ class ClientConnection(Connection):
         log.info("%s opened: server=%s target=%s", self.pid, self._shown, session.target_pid)
         self.socket.start()
         if opened.buffered:
+            self.socket.bytes_in += len(opened.buffered)
             self.on_data(opened.buffered)
 
     @property

@@ -133,6 +133,7 @@ class Life(Process):
         log_opened(self)
         socket.start()
         if buffered:
+            socket.bytes_in += len(buffered)
             self.on_data(buffered)
         return True
 

@@ -118,8 +118,14 @@ class Pulse:
         self.was_seen = False
         self._sent_at = connection.node.timers.now()
         self._awaits_pong = True
-        self._wake_in(connection, connection.limits.ping_timeout)
+        limits = connection.limits
+        self._wake_in(connection, min(limits.ping_timeout, limits.ping_interval))
         connection.ping(self._number.to_bytes(4))
+
+    def _left(self, connection: Connection) -> float:
+        """Return how long the answer to the last ping may still take."""
+        sent_at = self._sent_at or 0.0
+        return sent_at + connection.limits.ping_timeout - connection.node.timers.now()
 
     def _on_pong_due(self, connection: Connection) -> None:
         # While the target is slow the socket is not read, so silence says nothing of the client.
@@ -128,6 +134,9 @@ class Pulse:
         if self.was_seen or not is_read or not limits.ping_timeout:
             self._awaits_pong = self._is_overdue = False
             self._wake_in(connection, max(0.0, limits.ping_interval - limits.ping_timeout))
+        elif self._left(connection) > 0:
+            # The answer may take longer than an interval; the next ping waits for it.
+            self._wake_in(connection, self._left(connection))
         elif not self._is_overdue:
             # Where something has kept the hub busy, the pong may be there and not read: the loop
             # looks at the sockets before it comes back.

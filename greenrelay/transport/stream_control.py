@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from greenrelay.core.message import Message
 from greenrelay.relay.sse_command import CONTROL, StreamControl, parse_stream_control
-from greenrelay.transport.target import answer_control, find_target, leave
+from greenrelay.transport.target import answer_control, check_metadata, find_target, leave
 
 if TYPE_CHECKING:
     from greenrelay.transport.stream import Stream
@@ -32,6 +32,10 @@ def control(stream: Stream, message: Message) -> None:
             return
     old, new = stream.session.target_pid, None if target is None else target.pid
     is_moved = "target_pid" in wanted.given and new != old
+    metadata = wanted.metadata if "metadata" in wanted.given else stream.session.metadata
+    remaining = new if "target_pid" in wanted.given else old
+    if remaining is not None:
+        check_metadata(stream.node.find(remaining), metadata, CONTROL)
     if is_moved:
         leave_target(stream, "transfer", clean=True)
     _set_options(stream, wanted)

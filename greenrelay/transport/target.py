@@ -7,10 +7,18 @@ Relay, which has the same under other topics.
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from greenrelay.core.pid import Pid
-from greenrelay.errors import InboxFull, InvalidPid, InvalidRelayCommand, UnknownName
+from greenrelay.core.plain import check_plain
+from greenrelay.errors import (
+    InboxFull,
+    InvalidPid,
+    InvalidRelayCommand,
+    UnknownName,
+    UnsendablePayload,
+)
 from greenrelay.runtime.process import Process
 from greenrelay.runtime.task import EXITING
 
@@ -39,6 +47,20 @@ def find_target(relayed: Process, dest: str, control: str) -> Process | None:
         rule = f"must not be the {relayed.entry} itself"
         raise InvalidRelayCommand("target_pid", dest, rule, control)
     return process
+
+
+def check_metadata(target: Process | None, metadata: Mapping[str, object], source: str) -> None:
+    """Raise InvalidRelayCommand for metadata that cannot leave its node where the target is away.
+
+    All that the relay sends has it, so nothing would arrive.
+    """
+    if target is None or not target.is_remote:
+        return
+    try:
+        check_plain({"metadata": metadata})
+    except UnsendablePayload as error:
+        rule = f"must be able to leave its node: {error}"
+        raise InvalidRelayCommand("metadata", metadata, rule, source) from None
 
 
 def tell(relayed: Process, target: str, topic: str, payload: object) -> None:

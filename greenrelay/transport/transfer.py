@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from greenrelay.core.message import Message
 from greenrelay.relay.command import CONTROL, RelayControl, parse_control
-from greenrelay.transport.target import answer_control, find_target, leave
+from greenrelay.transport.target import answer_control, check_metadata, find_target, leave
 
 if TYPE_CHECKING:
     from greenrelay.transport.connection import Connection
@@ -33,6 +33,8 @@ def control(connection: Connection, message: Message) -> None:
             answer_control(connection, message.sender, failed, gone, "target_gone")
             return
     session = connection.session
+    metadata = session.metadata if wanted.metadata is None else wanted.metadata
+    check_metadata(target or connection.node.find(session.target_pid), metadata, CONTROL)
     if target is not None and target.pid != session.target_pid:
         leave_target(connection, "transfer", None, True)
         _set_options(connection, wanted)

@@ -214,6 +214,19 @@ def test_the_owner_s_end_closes_the_connection(node: Node, probe: Probe) -> None
 # reconnect
 
 
+def test_the_value_counts_what_came_with_the_handshake_too(probe: Probe) -> None:
+    def script(peer: Peer) -> None:
+        peer.accept(then=frame(TEXT, "hi") + close_frame(1000))
+        peer.hang()
+
+    with upstream(script) as url:
+        client = bridged(probe, url)
+
+        value = assert_event(probe, kind="EXIT", pid=client.pid).result.value
+
+    assert (value["messages_in"], value["bytes_in"]) == (1, (2 + 2) + (2 + 2))
+
+
 def test_a_lost_upstream_comes_back_under_the_same_pid(probe: Probe) -> None:
     with running(echo) as server:
         client = bridged(probe, server.url, reconnect=SOON)

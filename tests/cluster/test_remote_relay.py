@@ -10,7 +10,7 @@ from greenrelay.web import relay, stream
 from tests.cluster.joined import Joined, Wire, counts
 from tests.probe import Probe, assert_event, assert_receive, wait_for
 from tests.relaying import Bench, relaying
-from tests.serving import WebSocketClient
+from tests.serving import WebSocketClient, http
 from tests.streaming import streaming
 
 
@@ -87,6 +87,78 @@ def test_a_connection_is_transferred_to_another_node(
         there.close()
         three.do(gr.send, client_pid, "ws.send", "still there")
         assert client.recv() == "still there"
+
+
+UNSENDABLE = pytest.mark.parametrize("metadata", [{"n": 2**70}, {"text": "\ud800"}])
+
+
+@UNSENDABLE
+def test_metadata_that_cannot_travel_is_refused_by_the_header(
+    joined: Joined, there: Probe, metadata: dict[str, object], caplog: pytest.LogCaptureFixture
+) -> None:
+    """unknown or wrong field: 500; the log names the view, the field, the rule"""
+    with relaying(lambda bench: relay(there.pid, metadata=metadata)) as bench:
+        bench.node.join_cluster(Wire(joined.bus))
+        joined.nodes.append(bench.node)
+        joined.see_each_other()
+
+        assert bench.refusal().status == 500
+
+        joined.nodes.remove(bench.node)
+    assert "it must be able to leave its node: payload" in caplog.text
+    assert there.items == []
+
+
+@UNSENDABLE
+def test_metadata_that_cannot_travel_is_refused_for_a_stream_too(
+    joined: Joined, there: Probe, metadata: dict[str, object]
+) -> None:
+    with streaming(lambda bench: stream(target_pid=there.pid, metadata=metadata)) as bench:
+        bench.node.join_cluster(Wire(joined.bus))
+        joined.nodes.append(bench.node)
+        joined.see_each_other()
+
+        assert http(bench.address, "/events")[0] == 500
+
+        joined.nodes.remove(bench.node)
+
+
+def test_metadata_that_cannot_travel_is_an_error_of_the_control(bench: Bench, there: Probe) -> None:
+    """A bad payload is an error at the sender"""
+    with client_of(bench) as client:
+        client_pid = assert_receive(there, topic="ws.join").payload["client_pid"]
+
+        with pytest.raises(gr.InvalidRelayCommand, match="metadata"):
+            bench.target.do(gr.send, client_pid, "ws.control", {"metadata": {"o": object()}})
+
+        client.send("still relayed")
+        assert assert_receive(there, topic="ws.message").payload["metadata"] == {"room": 1}
+
+
+def test_a_close_reason_that_is_no_text_is_an_error_at_the_sender(
+    bench: Bench, there: Probe
+) -> None:
+    """A bad payload is an error at the sender"""
+    with client_of(bench) as client:
+        client_pid = assert_receive(there, topic="ws.join").payload["client_pid"]
+
+        with pytest.raises(TypeError, match=r"reason of 'ws\.close'"):
+            bench.target.do(gr.send, client_pid, "ws.close", {"code": 4000, "reason": "a\ud800"})
+
+        there.do(gr.send, client_pid, "ws.close", {"code": 4000, "reason": "bye"})
+        assert client.wait_closed() == (4000, "bye")
+        assert assert_receive(there, topic="ws.leave").payload["reason"] == "bye"
+
+
+def test_a_target_lets_a_client_of_another_node_join_its_room(bench: Bench, there: Probe) -> None:
+    """Every function of process.md works on a remote PID"""
+    with client_of(bench) as client:
+        client_pid = assert_receive(there, topic="ws.join").payload["client_pid"]
+
+        there.do(gr.join, "room", client_pid)
+
+        assert there.do(gr.broadcast, "room", "ws.send", "to all") == 1
+        assert client.recv() == "to all"
 
 
 def test_the_target_can_monitor_its_client(bench: Bench, there: Probe) -> None:

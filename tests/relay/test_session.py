@@ -235,6 +235,8 @@ def test_a_close_code_that_may_not_be_sent_is_refused(code: object) -> None:
         ({"code": 1000, "why": "x"}, "ws.close: the keys are 'code', 'why'; known are"),
         ({"reason": b"x"}, "ws.close: reason is bytes; it must be str"),
         ({"reason": None}, "ws.close: reason is NoneType; it must be str"),
+        ("\ud800", "reason of 'ws.close'"),
+        ({"code": 4000, "reason": "a\ud800"}, "reason of 'ws.close'"),
     ],
 )
 def test_a_bad_ws_close_is_a_type_error_that_says_why(payload: object, message: str) -> None:

@@ -143,7 +143,9 @@ def test_a_close_has_a_reason(payload: object, reason: str) -> None:
     assert closing(payload) == reason
 
 
-@pytest.mark.parametrize("payload", [7, b"x", [], {"reason": 7}, {"code": 1000}, {1: 2}])
+@pytest.mark.parametrize(
+    "payload", [7, b"x", [], {"reason": 7}, {"code": 1000}, {1: 2}, "\ud800", {"reason": "a\ud800"}]
+)
 def test_another_close_is_a_type_error(payload: object) -> None:
     with pytest.raises(TypeError, match=r"sse\.close"):
         closing(payload)

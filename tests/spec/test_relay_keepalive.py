@@ -7,6 +7,7 @@ from time import sleep
 import pytest
 from websockets.frames import Opcode
 
+from greenrelay.testing import VirtualClock
 from tests.probe import Probe, settle, wait_for
 from tests.relaying import relaying
 from tests.serving import WebSocketClient
@@ -55,6 +56,37 @@ def test_a_client_that_answers_pings_stays() -> None:
         bench.joined()
 
         for _ in range(10):
+            frame = client.frame()
+            assert frame is not None
+            assert frame.opcode is Opcode.PING
+        client.close()
+
+
+def test_an_answer_may_take_longer_than_an_interval() -> None:
+    """protocol pings; a dead peer is gone within interval and timeout"""
+    with (
+        relaying(ping_interval=10, ping_timeout=30) as bench,
+        VirtualClock(bench.node) as clock,
+        bench.connect() as client,
+    ):
+        client_pid = bench.joined()
+        pulse = bench.connection(client_pid)._pulse
+        clock.advance(10)
+        clock.advance(28)
+        assert pulse._number == 1
+        assert client_pid in bench.node.processes
+
+        clock.advance(3)
+
+        bench.wait_gone(client_pid)
+        assert client.wait_closed() == (1011, "keepalive")
+
+
+def test_pings_keep_their_interval_though_an_answer_may_take_longer() -> None:
+    with relaying(ping_interval=0.01, ping_timeout=3600) as bench, bench.connect() as client:
+        bench.joined()
+
+        for _ in range(5):
             frame = client.frame()
             assert frame is not None
             assert frame.opcode is Opcode.PING

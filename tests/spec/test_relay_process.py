@@ -7,7 +7,9 @@ import pytest
 from greenrelay import Timeout, process, spawn
 from tests.probe import Probe, assert_nothing, assert_receive, wait_for
 from tests.relaying import Bench, relaying
-from tests.serving import WebSocketClient
+from tests.servers.http import upgrade_request
+from tests.servers.raw import CLOSE, TEXT, frame
+from tests.serving import WebSocketClient, dial
 
 KEYS = {
     "code",
@@ -43,6 +45,16 @@ def test_it_is_addressable_monitorable_and_has_an_exit_with_a_value() -> None:
         assert value["bytes_in"] == (6 + 3) + (6 + 2) + (6 + 5)
         assert value["bytes_out"] > 2 + 5
         assert value["duration"] >= 0
+
+
+def test_the_value_counts_what_came_with_the_handshake_too() -> None:
+    with relaying() as bench, Probe(bench.node) as watcher, dial(bench.address) as sock:
+        sock.sendall(upgrade_request("/ws") + frame(TEXT, b"hello"))
+        watcher.do(process.monitor, bench.joined())
+        sock.sendall(frame(CLOSE, b"\x03\xe8"))
+
+        value = assert_receive(watcher, kind="EXIT").result.value
+        assert (value["messages_in"], value["bytes_in"]) == (1, (6 + 5) + (6 + 2))
 
 
 def test_the_leave_comes_before_the_exit() -> None:

@@ -31,6 +31,7 @@ from greenrelay.core.strategy import Child, ChildState
 from greenrelay.dashboard.mount import mount_dashboard
 from greenrelay.errors import ConfigError, EngineError
 from greenrelay.http.authorise import authorise, store_problems
+from greenrelay.http.clash import blueprint_clashes
 from greenrelay.http.registry import known_middleware, middleware_specs
 from greenrelay.http.router import blueprint_problems, mount_router, why_not_imported
 from greenrelay.http.state import AppState
@@ -97,6 +98,7 @@ def read(source: Source, settings: Iterable[str] = ()) -> Configuration:
         told_already = {(each.mark, each.field) for each in found.problems}
         problems += import_problems(found.configuration, found.declared)
         problems += directory_problems(found.configuration.all)
+        problems += cluster_problems(found.configuration)
         problems += blueprint_problems((), found.configuration.routers)
         found.check(each for each in problems if (each.mark, each.field) not in told_already)
     return found.configuration
@@ -116,13 +118,15 @@ def check(app: Flask, configuration: Configuration) -> None:
     """Import everything that ``configuration`` names, and change nothing yet.
 
     Raises ConfigError with every view, service and blueprint that cannot be imported or mounted,
-    and every directory that is not there.
+    and every directory that is not there; without any, with the routes of blueprints that clash.
     """
     found = import_problems(configuration) + directory_problems(configuration.all)
     found += cluster_problems(configuration)
-    problems = told(found + blueprint_problems(app.blueprints, configuration.routers))
-    if problems:
-        raise ConfigError(list(dict.fromkeys(problems)))
+    found += blueprint_problems(app.blueprints, configuration.routers)
+    # Only what can be imported can say which routes it has.
+    found = found or blueprint_clashes(app, configuration.routers, configuration.endpoints)
+    if found:
+        raise ConfigError(told(found))
 
 
 def cluster_problems(configuration: Configuration) -> list[Problem]:

@@ -58,6 +58,16 @@ def read_document(root: Value, document: Document) -> None:
             problems.append(Problem(item.mark, text, "entries"))
 
 
+def entry_ids(root: Value) -> list[str]:
+    """Return the ids of the entries of one file, as far as they can be told before it is read."""
+    top = root.data if isinstance(root.data, dict) else {"entries": root}
+    namespace = top["namespace"].data if "namespace" in top else DEFAULT_NAMESPACE
+    listed = top["entries"].data if "entries" in top else ()
+    items = [each.data for each in listed] if isinstance(listed, tuple) else []
+    names = [each["name"].data for each in items if isinstance(each, dict) and "name" in each]
+    return [f"{namespace}:{name}" for name in names]
+
+
 def _read_top(root: Value, document: Document) -> tuple[Value, ...]:
     problems = document.problems
     if not isinstance(root.data, dict):

@@ -7,7 +7,6 @@ of, and so is the user part of URLs.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
@@ -15,16 +14,12 @@ from greenrelay.config.entries import Entry, HttpRouter
 from greenrelay.config.middleware import LISTS, MiddlewareSpec
 from greenrelay.config.options import OptionSpec, option_values
 from greenrelay.config.read import duration
+from greenrelay.config.secret import MASK, is_secret_name, without_users
 from greenrelay.durations import format_duration
 
+__all__ = ["DEFAULT", "MASK", "Setting", "settings"]
+
 DEFAULT = "default"
-MASK = "***"
-_SECRET = re.compile(
-    r"(?:^|[._-])(?:password|passwd|passphrase|pwd|secrets?|token(?!_auth\.)|credentials?|dsn|"
-    r"(?:api|access|private|secret|signing|encryption)[._-]?key)(?:$|[._-])",
-    re.IGNORECASE,
-)
-_USER_OF_URL = re.compile(r"(?<=://)[^/\s]+(?=@)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +67,7 @@ def _setting(
     marks = {name: entry.marks[name] for name in names if name in entry.marks}
     given = max(marks, key=lambda name: marks[name].strength, default=None)
     variables = entry.variables.get(given, ()) if given is not None else ()
-    is_secret = any(_SECRET.search(name) for name in (names[0], *variables))
+    is_secret = any(is_secret_name(name) for name in (names[0], *variables))
     origin = DEFAULT if given is None else _origin(entry, given, variables)
     return Setting(names[0], _plain(value, spec), origin, is_secret and _is_worth_hiding(value))
 
@@ -105,7 +100,7 @@ def _masked(value: object) -> object:
         return [_masked(item) for item in value]
     if isinstance(value, dict):
         return {
-            key: MASK if _is_worth_hiding(item) and _SECRET.search(key) else _masked(item)
+            key: MASK if _is_worth_hiding(item) and is_secret_name(key) else _masked(item)
             for key, item in value.items()
         }
-    return _USER_OF_URL.sub(MASK, value) if isinstance(value, str) else value
+    return without_users(value) if isinstance(value, str) else value

@@ -86,13 +86,20 @@ def suggestion(name: str, known: Iterable[str]) -> str:
     # Compared without the namespace or first part they share, which would make every two look
     # alike.
     by_tail = {_tail(known_name, name): known_name for known_name in names}
-    close = difflib.get_close_matches(_tail(name, name), by_tail, n=1)
+    # Where none shares it, the first part itself may be what is misspelt.
+    is_shared = any(tail != _local(known_name) for tail, known_name in by_tail.items())
+    wanted = _tail(name, name) if is_shared else _local(name)
+    close = difflib.get_close_matches(wanted, by_tail, n=1)
     if not close:
         return f"; known: {listing}"
     return f'; did you mean "{by_tail[close[0]]}"? Known: {listing}'
 
 
 def _tail(name: str, other: str) -> str:
-    tail, other_tail = name.rpartition(":")[2], other.rpartition(":")[2]
+    tail = _local(name)
     first, dot, rest = tail.partition(".")
-    return rest if dot and other_tail.startswith(first + dot) else tail
+    return rest if dot and _local(other).startswith(first + dot) else tail
+
+
+def _local(name: str) -> str:
+    return name.rpartition(":")[2]

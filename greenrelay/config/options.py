@@ -118,6 +118,7 @@ def option_values(
     What is in an open map has no OptionSpec.
     """
     found: list[tuple[tuple[str, ...], object, OptionSpec | None]] = []
+    typed = set(option_names(type(instance), prefix))
     for field in dataclasses.fields(instance):
         value = getattr(instance, field.name)
         if _OPTION in field.metadata:
@@ -128,7 +129,12 @@ def option_values(
             found += option_values(value, f"{prefix}{field.metadata[_PART][0]}.")
         elif _OPEN in field.metadata:
             start = f"{prefix}{field.metadata[_OPEN]}."
-            found += [((start + name,), item, None) for name, item in value.items()]
+            # What is typed as well, such as meta.server, is told once.
+            found += [
+                ((start + name,), item, None)
+                for name, item in value.items()
+                if start + name not in typed
+            ]
     return found
 
 

@@ -35,6 +35,11 @@ class Overrides:
     _given: Sequence[_Override] = ()
     _used: set[str] = field(default_factory=set)
     _names: dict[str, None] = field(default_factory=dict)
+    _expected: list[str] = field(default_factory=list)
+
+    def expect(self, entry_ids: Iterable[str]) -> None:
+        """Take the ids of entries that ``of`` will be asked for, as far as they are known."""
+        self._expected += entry_ids
 
     def of(self, entry_id: str, known: Iterable[str]) -> dict[str, Value]:
         """Return the values for one entry by dotted field name; ``known`` are its fields."""
@@ -42,11 +47,20 @@ class Overrides:
         names = list(known)
         values: dict[str, Value] = {}
         for each in self._given:
-            found = _field_of(each, entry_id, names)
+            found = self._field_of(each, entry_id, names)
             if found:
                 self._used.add(each.value.mark.file)
                 values[found] = each.value
         return values
+
+    def _field_of(self, each: _Override, entry_id: str, names: list[str]) -> str:
+        found = _field_of(each, entry_id, names)
+        if found and not each.is_variable:
+            # Of the entries "api" and "api.v1" the longer is meant, which leaves less for a field.
+            others = (_field_of(each, other, []) for other in self._expected)
+            if any(other and len(other) < len(found) for other in others):
+                return ""
+        return found
 
     def unused(self) -> list[Problem]:
         """Return a problem for every value whose entry there is not."""

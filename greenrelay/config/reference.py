@@ -60,7 +60,7 @@ class ReferenceCheck:
                 case ProcessService():
                     self._check_service(entry)
                 case SecurityTokenStore():
-                    self.problems += entry.problems()
+                    self._check_store_itself(entry)
                 case _:
                     pass
         self._refuse_circles()
@@ -88,6 +88,13 @@ class ReferenceCheck:
         if isinstance(store, str) and store.strip():
             full = qualified(store.strip(), router.namespace)
             self._check_id(router, f"options.{STORE_OPTION}", full, (SecurityTokenStore,))
+
+    def _check_store_itself(self, store: SecurityTokenStore) -> None:
+        told = {(each.subject, each.field) for each in self.problems}
+        # What is there but cannot be read would be missing as well.
+        self.problems += (
+            each for each in store.problems() if (each.subject, each.field) not in told
+        )
 
     def _has_server(self) -> bool:
         return any(isinstance(entry, HttpService) for entry in self.entries.values())

@@ -12,7 +12,13 @@ from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from greenrelay.config.anchor import anchored
-from greenrelay.config.document import DEFAULT_NAMESPACE, Document, qualified, read_document
+from greenrelay.config.document import (
+    DEFAULT_NAMESPACE,
+    Document,
+    entry_ids,
+    qualified,
+    read_document,
+)
 from greenrelay.config.entries import (
     KINDS,
     ClusterEntry,
@@ -140,6 +146,7 @@ def draft(
     overrides = read_overrides(variables, settings, problems)
     document = Document(problems, variables, overrides, known_kinds(problems))
     roots, refusals = read_sources(source, problems)
+    overrides.expect(each for root in roots for each in entry_ids(root))
     namespaces = [_read(root, document) for root in roots]
     entries = {entry.id: entry for entry in document.entries}
     # Of a file that cannot be read nobody knows which entries it has.

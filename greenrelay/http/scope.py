@@ -126,6 +126,11 @@ class RequestScope:
         return f"{self._environ['REQUEST_METHOD']} {self._environ.get('PATH_INFO', '')}"
 
     @property
+    def is_head(self) -> bool:
+        """Whether it asks for the headers only."""
+        return str(self._environ["REQUEST_METHOD"]) == "HEAD"
+
+    @property
     def path(self) -> str:
         """The path it asks for."""
         return path_of(self._environ)
@@ -250,11 +255,17 @@ class Body:
             scope.is_inside = True
             for chunk in self._chunks:
                 scope.is_inside = False
+                is_too_long = missing is not None and len(chunk) > missing
                 if missing is not None:
+                    # To the client what is more would begin the next answer.
+                    chunk = chunk[:missing]
                     missing -= len(chunk)
-                    if missing <= 0:
+                    if not missing:
                         scope.end()
                 yield chunk
+                if is_too_long:
+                    # There may be no end of it, and nothing is sent any more that could fail.
+                    return
                 if scope.is_stopped:
                     raise self._cut_off()
                 scope.is_inside = True
@@ -268,6 +279,10 @@ class Body:
                 raise self._cut_off() from None
             raise
         scope.end()
+        if missing and not scope.is_head:
+            # The client would take the next answer for the rest.
+            log.warning("%s: the body is %d bytes shorter than it says", scope.path, missing)
+            raise self._cut_off()
 
     def _cut_off(self) -> OSError:
         # To servers the same as a client that has left: they say no more on this connection.

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from greenrelay.durations import parse_duration
+from greenrelay.durations import format_duration, parse_duration
 
 CLOSE = "close"
 DROP_OLDEST = "drop_oldest"
@@ -21,6 +21,9 @@ class SlowPolicy:
 
     kind: str = CLOSE
     seconds: float = 0.0
+
+    def __str__(self) -> str:
+        return f"{BLOCK} {format_duration(self.seconds)}" if self.kind == BLOCK else self.kind
 
     @property
     def drops(self) -> bool:

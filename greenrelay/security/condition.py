@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from greenrelay.security.actor import Actor
-from greenrelay.security.expression import MAX_VALUE, compile_expression
+from greenrelay.security.expression import MAX_VALUE, Expression, compile_expression
 
 PATH = r"(?:actor\.id|action|resource|(?:actor\.)?meta\.[^\s.]+(?:\.[^\s.]+)*)"
 _PATH = re.compile(PATH)
@@ -63,7 +63,7 @@ class Condition:
     def __str__(self) -> str:
         if self.operator in ALONE:
             return f"{self.field} {self.operator}"
-        other = self.value.pattern if isinstance(self.value, re.Pattern) else self.value
+        other = self.value.pattern if isinstance(self.value, Expression) else self.value
         shown = f"{other!r}" if self.value_from is None else self.value_from
         return f"{self.field} {self.operator} {shown}"
 
@@ -176,7 +176,7 @@ def _ordered(test: Callable[[float, float], bool]) -> Callable[[object, object],
     def compare(one: object, other: object) -> bool:
         for kind in ((int, float), str):
             if isinstance(one, kind) and isinstance(other, kind):
-                if isinstance(one, bool) or isinstance(other, bool):
+                if not (_has_order(one) and _has_order(other)):
                     break
                 return test(one, other)  # type: ignore[arg-type]  # texts compare as well
         raise Undecided(f"{one!r} and {other!r} have no order")
@@ -184,11 +184,16 @@ def _ordered(test: Callable[[float, float], bool]) -> Callable[[object, object],
     return compare
 
 
+def _has_order(value: object) -> bool:
+    # What is not a number (NaN) is the only float that differs from itself.
+    return not isinstance(value, bool) and value == value
+
+
 def _matches(one: object, other: object) -> bool:
     if not isinstance(one, str) or len(one) > MAX_VALUE:
         raise Undecided(f"an expression is asked about text of {MAX_VALUE} characters at most")
-    assert isinstance(other, re.Pattern), "it was compiled when it was read"
-    return other.search(one) is not None
+    assert isinstance(other, Expression), "it was compiled when it was read"
+    return other.is_found_in(one)
 
 
 def _negated(test: Callable[[object, object], bool]) -> Callable[[object, object], bool]:

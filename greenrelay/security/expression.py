@@ -9,6 +9,7 @@ the expression may begin anywhere; a repeated group must hold neither.
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 
 MAX_VALUE = 256
 MAX_PATTERN = 256
@@ -21,12 +22,24 @@ _TOKEN = re.compile(
 )
 
 
-def compile_expression(text: str) -> re.Pattern[str]:
+@dataclass(frozen=True, slots=True)
+class Expression:
+    """A regular expression: its ``pattern`` as it was written, and what that was compiled to."""
+
+    pattern: str
+    _compiled: re.Pattern[str]
+
+    def is_found_in(self, text: str) -> bool:
+        """Say whether any part of ``text`` matches."""
+        return self._compiled.search(text) is not None
+
+
+def compile_expression(text: str) -> Expression:
     """Return the compiled expression; raises ValueError for one that is broken or could be slow."""
     if len(text) > MAX_PATTERN:
         raise ValueError(f"has {len(text)} characters; it must have {MAX_PATTERN} at most")
     try:
-        compiled = re.compile(text)
+        re.compile(text)
     except (re.error, OverflowError, RecursionError) as error:
         raise ValueError(f"is no regular expression: {error}") from None
     ways, has_top_choice = _count_ways(text)
@@ -37,7 +50,12 @@ def compile_expression(text: str) -> re.Pattern[str]:
             f"has {ways} repetitions and choices; it must have {MOST_ANCHORED} at most, or "
             f"{MOST_FREE} where it does not begin with ^"
         )
-    return compiled
+    return Expression(text, re.compile(_ended(text)))
+
+
+def _ended(text: str) -> str:
+    """Return the expression with ``$`` as the very end: Python lets a line feed follow it."""
+    return _TOKEN.sub(lambda token: r"\Z" if token[0] == "$" else token[0], text)
 
 
 def _count_ways(text: str) -> tuple[int, bool]:

@@ -20,6 +20,7 @@ _ABSOLUTE = re.compile(r"https?://([^/?#@]+)(?:/|(?=\?)|$)([^#]*)", re.IGNORECAS
 # that of a form with files is not there yet, so it has none of the parts that its type promises.
 _DEFECTS = (
     errors.FirstHeaderLineIsContinuationDefect,
+    errors.InvalidHeaderDefect,
     errors.MisplacedEnvelopeHeaderDefect,
     errors.MissingHeaderBodySeparatorDefect,
 )

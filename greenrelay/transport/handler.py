@@ -42,7 +42,7 @@ from greenrelay.transport.upgrade import (
     detach,
     read_buffered,
 )
-from greenrelay.transport.upload import Upload, write_all
+from greenrelay.transport.upload import Upload, give_way, write_all
 from greenrelay.websocket.frames import CLOSE, close_payload
 from greenrelay.websocket.handshake import check, wants_websocket
 
@@ -51,6 +51,8 @@ log = logging.getLogger("greenrelay.transport")
 # Where the server is not a Listener, nobody tells the WebSockets that it stops.
 _NOBODY: WeakSet[LateWebSocket] = WeakSet()
 GOING_AWAY = close_payload(1012, "drain")
+# So many requests of one connection are answered until others have a turn.
+TURN = 8
 
 
 class RelayHandler(WebSocketHandler):  # type: ignore[misc]
@@ -67,6 +69,7 @@ class RelayHandler(WebSocketHandler):  # type: ignore[misc]
     _deadline: gevent.Timeout | None = None
     _has_begun = False
     _is_kept_alive = False
+    _request_count = 0
 
     # between requests
 
@@ -112,6 +115,10 @@ class RelayHandler(WebSocketHandler):  # type: ignore[misc]
         return message
 
     def _wait_for_first_byte(self) -> bool:
+        self._request_count += 1
+        if self._request_count % TURN == 0:
+            # A client that pipelines has sent the next one already, and then nothing here waits.
+            give_way()
         waiting = getattr(self.server, "waiting", None)
         if waiting is None:
             return bool(self.rfile.peek(1))

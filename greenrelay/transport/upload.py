@@ -4,6 +4,9 @@ Source: HTTP, "Entries", ``timeouts.read``, ``timeouts.write`` and ``limits.body
 waits for ever for a client that stops sending or stops reading, and reads what a view has left of
 a request's body to its end however much that is. A timeout here is for each wait and not for the
 whole, so that a large body may come over a slow line.
+
+A body in chunks may be here already, all of it, and then nothing of it waits: others get a turn now
+and then. What pywsgi reads of a chunk besides its data it reads byte by byte.
 """
 
 from __future__ import annotations
@@ -11,11 +14,16 @@ from __future__ import annotations
 import errno
 from typing import Any
 
-from gevent.pywsgi import Input
+import gevent
+from gevent.pywsgi import Input, _InvalidClientInput  # type: ignore[attr-defined]
 
 # What a view leaves unread of a body is read for the sake of the next request, up to this much.
 REST = 256 * 1024
 _PIECE = 16 * 1024
+# So many chunks are read until others have a turn.
+TURN = 16
+# So many lines may follow the last chunk; nobody reads them.
+MOST_TRAILERS = 32
 
 
 class Upload(Input):
@@ -30,6 +38,7 @@ class Upload(Input):
     def __init__(self, source: Input, sock: Any, timeout: float | None) -> None:
         super().__init__(source.rfile, source.content_length, source.socket, source.chunked_input)
         self.is_abandoned = False
+        self._chunks = self._trailers = 0
         self._client = sock
         self._timeout = timeout
 
@@ -50,6 +59,32 @@ class Upload(Input):
         finally:
             sock.settimeout(before)
         return data
+
+    # The next two have the names that Python gives what is private to Input, which calls the first
+    # for each chunk and the second for each line behind the last. The stubs know neither.
+
+    def _Input__read_chunk_length(self, rfile: Any) -> int:
+        self._chunks += 1
+        if self._chunks % TURN == 0:
+            give_way()
+        try:
+            length: int = super()._Input__read_chunk_length(rfile)  # type: ignore[misc]
+        except ValueError as error:
+            # What Python says of a number without a digit.
+            self._chunked_input_error = True
+            raise _InvalidClientInput("a chunk has no size") from error
+        except OSError:
+            # Where the next request begins is not known any more.
+            self._chunked_input_error = True
+            raise
+        return length
+
+    def _Input__read_chunk_trailer(self, rfile: Any) -> bool:
+        is_line = bool(super()._Input__read_chunk_trailer(rfile))  # type: ignore[misc]
+        self._trailers += is_line
+        if self._trailers > MOST_TRAILERS:
+            raise _InvalidClientInput(f"more than {MOST_TRAILERS} lines follow the last chunk")
+        return is_line
 
     def _discard(self) -> None:
         """Read what the view has left, for the next request; give up where that is too much."""
@@ -77,6 +112,15 @@ class Upload(Input):
         if self.chunked_input:
             return bool(self.chunk_length == 0)
         return self.position >= (self.content_length or 0)
+
+
+def give_way() -> None:
+    """Let others run before more is done for one client."""
+    hub = gevent.get_hub()
+    # Not a callback, as of ``sleep(0)``: of those gevent runs many before it looks at a socket.
+    timer: Any = hub.loop.timer(0)
+    with timer:
+        hub.wait(timer)
 
 
 def write_all(sock: Any, data: Any) -> None:

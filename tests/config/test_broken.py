@@ -448,6 +448,40 @@ def test_a_file_whose_tags_are_refused_is_not_refused_for_its_shape_too() -> Non
     assert problems_of("entries: !x a\n") == (f"1:10: {tag}",)
 
 
+@pytest.mark.parametrize(
+    ("secret", "fault"),
+    [
+        ("hunter2${env:X", "write ${env:NAME} or ${env:NAME|default}"),
+        ("${env:X|hunter2${env:Y}}", "a default is text, it cannot be another variable"),
+    ],
+)
+def test_a_secret_that_cannot_be_read_is_neither_quoted_nor_missing(
+    secret: str, fault: str
+) -> None:
+    text = f"- {{name: t, kind: security.token_store, type: signed, secret: '{secret}'}}\n"
+
+    assert problems_of(text) == (f'1:63: security.token_store "app:t": secret: {fault}',)
+
+
+def test_the_user_of_a_url_that_cannot_be_read_is_not_quoted() -> None:
+    text = "- {name: h, kind: process.host, meta.url: 'redis://me:hunter2@host/${env:X'}\n"
+
+    (found,) = problems_of(text)
+
+    assert 'meta.url: "redis://***@host/${env:X": write' in found
+
+
+def test_a_secret_that_is_not_there_is_missing_beside_another_problem() -> None:
+    text = "- {name: t, kind: security.token_store, type: signed, public_key: '${env:X'}\n"
+
+    found = problems_of(text)
+
+    assert [problem.partition('"app:t": ')[2].split(":")[0] for problem in found] == [
+        "secret",
+        "public_key",
+    ]
+
+
 def test_a_key_twice_in_an_entry_is_told_at_the_second() -> None:
     text = "- name: h\n  kind: process.host\n  name: i\n"
 

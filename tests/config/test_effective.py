@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 import pytest
 
 from greenrelay.config.effective import Setting, settings
-from greenrelay.config.resolve import load
+from greenrelay.config.resolve import MiddlewareSpec, load
+from greenrelay.http.middleware.websocket_relay import RelayOptions as RealOptions
 from tests.config.options_example import MIDDLEWARE
 
 
@@ -56,6 +57,29 @@ def test_options_of_middleware_have_their_values_aliases_and_defaults() -> None:
     assert found["post_options.wsrelay.ping.interval"].value == "25s"
     assert found["meta.team"].value == "web"
     assert [key for key in found if "allow_origins" in key] == []
+
+
+def test_each_value_is_told_once() -> None:
+    found = load("- {name: r, kind: http.router, meta: {server: g, team: web}}\n", environ={})
+
+    names = [each.name for each in settings(found.all[0], {})]
+
+    assert [name for name in names if name.startswith("meta.")] == ["meta.team", "meta.server"]
+
+
+@pytest.mark.parametrize("written", ["close", "drop_oldest", "block 1m30s"])
+def test_a_slow_policy_is_told_as_it_is_written(written: str) -> None:
+    middleware = {"websocket_relay": MiddlewareSpec("websocket_relay", "post", RealOptions)}
+    name = "wsrelay.slow.policy"
+    text = (
+        "- {name: r, kind: http.router, meta.server: g, post_middleware: [websocket_relay], "
+        f"post_options: {{{name}: {written}}}}}\n"
+    )
+    found = load(text, middleware=middleware, environ={})
+
+    (slow,) = [each for each in settings(found.all[0], middleware) if each.name.endswith(name)]
+
+    assert slow.value == written
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import pytest
 
@@ -58,6 +59,30 @@ def test_set_is_stronger_than_the_environment_and_the_last_one_wins() -> None:
 
 def test_an_entry_whose_name_has_a_dot_can_be_set() -> None:
     assert loaded({}, ["web-front.1.addr=:82"]).servers[0].addr == Address("", 82)
+
+
+@pytest.mark.parametrize("names", [("api", "api.v1"), ("api.v1", "api")])
+@pytest.mark.parametrize("start", ["", "app:"])
+def test_of_two_names_that_begin_alike_the_longer_one_is_meant(
+    names: Sequence[str], start: str
+) -> None:
+    text = "".join(f"- {{name: {name}, kind: process.host}}\n" for name in names)
+    settings = [f"{start}api.v1.max_processes=1", f"{start}api.max_processes=2"]
+
+    found = load(text, environ={}, settings=settings)
+
+    assert {each.name: each.max_processes for each in found.hosts} == {"api.v1": 1, "api": 2}
+
+
+def test_a_bare_name_is_that_of_each_namespace(tmp_path: Path) -> None:
+    files = [tmp_path / "one.yaml", tmp_path / "other.yaml"]
+    for file in files:
+        entry = "{name: pool, kind: process.host}"
+        file.write_text(f"namespace: {file.stem}\nentries:\n- {entry}\n")
+
+    found = load(files, environ={}, settings=["pool.max_processes=3"])
+
+    assert [each.max_processes for each in found.hosts] == [3, 3]
 
 
 def test_options_of_middleware_can_be_set_from_both() -> None:

@@ -61,6 +61,11 @@ def count() -> str:
     return f"{len(request.get_data())} bytes"
 
 
+def sized() -> Response:
+    """Answer with six bytes, and say that they are as many as the query has it."""
+    return Response(iter(["abc", "def"]), headers={"Content-Length": request.args["says"]})
+
+
 def busy() -> None:
     """A service that is never done with its start."""
     wait_for_ever()

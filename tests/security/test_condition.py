@@ -1,5 +1,6 @@
 """Conditions: every operator, what is missing, and what cannot be compared."""
 
+import math
 from typing import Any
 
 import pytest
@@ -106,6 +107,10 @@ def test_a_condition_does_not_hold(field: str, operator: str, value: tuple[objec
         ("actor.meta.nothing", "nmatches", "x"),
         ("actor.meta.role", "lt", 1),
         ("actor.meta.ok", "lt", 2),
+        ("actor.meta.age", "lt", math.nan),
+        ("actor.meta.age", "gt", math.nan),
+        ("actor.meta.age", "lte", math.nan),
+        ("actor.meta.age", "gte", math.nan),
         ("actor.meta.age", "matches", "3"),
         ("actor.meta.age", "contains", 3),
         ("actor.meta.role", "contains", 3),
@@ -123,6 +128,14 @@ def test_an_expression_is_not_asked_about_a_long_text() -> None:
         condition.holds(Access(ADA, "x", "y", {"name": "a" * 257}))
 
 
+def test_a_number_that_is_none_has_no_order_either() -> None:
+    access = Access(Actor("ada", {"age": math.nan}), "x", "y")
+
+    for operator in ("lt", "gt", "lte", "gte"):
+        with pytest.raises(Undecided, match="have no order"):
+            parsed("actor.meta.age", operator, 36).holds(access)
+
+
 def test_a_value_may_come_from_another_field() -> None:
     condition = parsed("meta.owner", "eq", value_from="actor.id")
 
@@ -136,7 +149,7 @@ def test_a_value_may_come_from_another_field() -> None:
     [
         (parsed("actor.id", "eq", "ada"), "actor.id eq 'ada'"),
         (parsed("action", "in", ["a", 1]), "action in ('a', 1)"),
-        (parsed("action", "matches", "^a"), "action matches '^a'"),
+        (parsed("action", "matches", "^a$"), "action matches '^a$'"),
         (parsed("action", "exists"), "action exists"),
         (parsed("meta.owner", "ne", value_from="actor.id"), "meta.owner ne actor.id"),
     ],

@@ -48,3 +48,18 @@ def test_an_ordinary_expression_is_taken(text: str) -> None:
 def test_a_broken_expression_or_one_that_could_be_slow_is_refused(text: str, why: str) -> None:
     with pytest.raises(ValueError, match=why):
         compile_expression(text)
+
+
+@pytest.mark.parametrize("text", ["^public$", "^(?:public$|x)", "public$"])
+def test_a_dollar_is_the_very_end(text: str) -> None:
+    expression = compile_expression(text)
+
+    assert expression.is_found_in("public")
+    assert not expression.is_found_in("public\n")
+
+
+@pytest.mark.parametrize(
+    ("text", "found"), [(r"^a\$b", "a$b"), ("^[$]b", "$b"), ("^[]$]b", "$b"), (r"^\\$", "\\")]
+)
+def test_a_dollar_that_means_itself_stays_one(text: str, found: str) -> None:
+    assert compile_expression(text).is_found_in(found)

@@ -155,3 +155,14 @@ def test_a_stream_goes_through_it() -> None:
         assert client.event().data == "127.0.0.1"
         assert (client.headers[ORIGIN], client.headers["vary"]) == (PAGE, "Origin")
         client.drop()
+
+
+def test_the_headers_of_a_stream_are_exposed_too() -> None:
+    """``cors.expose.headers``"""
+    with routed("cors", LISTED, {"sserelay.allowed.origins": f"{PAGE}, {OTHER}"}) as site:
+        for origin, exposed in ((PAGE, "X-Total"), (OTHER, None)):
+            client = EventClient(site.address, "/sse/events", headers={"Origin": origin})
+
+            assert client.headers[ORIGIN] == origin
+            assert client.headers.get("access-control-expose-headers") == exposed
+            client.drop()

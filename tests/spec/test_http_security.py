@@ -174,6 +174,19 @@ def test_conditions_see_the_request() -> None:
         assert found.get("/docs/bob", token)[0] == 403
 
 
+def test_the_end_of_an_expression_is_the_end_of_the_value() -> None:
+    """conditions"""
+    public = policy(
+        "public",
+        conditions=[{"field": "meta.params.id", "operator": "matches", "value": "^public$"}],
+    )
+    with site(policies=[public]) as found:
+        token = found.token()
+
+        assert found.get("/docs/public", token)[0] == 200
+        assert found.get("/docs/public%0A", token)[0] == 403
+
+
 def test_groups_of_a_token_meet_groups_of_a_policy() -> None:
     with site(policies=[policy("admins", groups=["admins"])]) as found:
         assert found.get("/api/who", found.token(groups=["admins", "x"]))[0] == 200

@@ -29,7 +29,7 @@ ENDPOINT = (
     "  - {{name: {0}, kind: http.endpoint, meta: {{router: pages}}, path: /{0}, "
     "method: [GET, POST], func: tests.http.long_views:{0}}}\n"
 )
-VIEWS = ("plain", "linked", "stream", "count")
+VIEWS = ("plain", "linked", "stream", "count", "sized")
 KINDS = ("run", "worker", "gevent-websocket", "gevent+door", "gevent")
 every_server = pytest.mark.parametrize("kind", KINDS)
 
@@ -77,6 +77,11 @@ def read_all(sock: socket.socket) -> bytes:
     while data := sock.recv(65536):
         found += data
     return found
+
+
+def answers(sock: socket.socket) -> list[bytes]:
+    """Return the answers that come back until the connection ends."""
+    return read_all(sock).split(b"HTTP/1.1 ")[1:]
 
 
 @every_server
@@ -131,14 +136,35 @@ def test_a_body_beyond_the_limit_is_413(kind: str, tmp_path: Path) -> None:
 def test_a_body_that_is_none_is_400(kind: str, tmp_path: Path) -> None:
     """A client that leaves amid its body has sent none, and so has one whose chunks are none."""
     short = request("/count", "Content-Length: 50", method="POST") + b"part"
-    chunk = request("/count", "Transfer-Encoding: chunked", method="POST") + b"-3\r\nabc\r\n"
+    chunked = request("/count", "Transfer-Encoding: chunked", method="POST")
     with started(kind, tmp_path) as server:
         address = address_of(server)
-        for body in (short, chunk):
+        for body in (short, chunked + b"-3\r\nabc\r\n", chunked + b"\r\nabc\r\n0\r\n\r\n"):
             with asked(address, body) as sock:
                 sock.shutdown(socket.SHUT_WR)
                 assert sock.recv(65536).startswith(b"HTTP/1.1 400 ")
 
+        assert server.stop() == 0
+        assert not server.trouble
+
+
+@every_server
+def test_a_body_that_is_not_as_long_as_it_says_spoils_no_other_answer(
+    kind: str, tmp_path: Path
+) -> None:
+    """RFC 9112, 6.3: what follows the length is the next answer"""
+    last = request("/count", "Connection: close")
+    with started(kind, tmp_path) as server:
+        address = address_of(server)
+        with asked(address, request("/sized?says=3") + last) as sock:
+            assert [each.partition(b"\r\n\r\n")[2] for each in answers(sock)] == [
+                b"abc",
+                b"0 bytes",
+            ]
+        with asked(address, request("/sized?says=10") + last) as sock:
+            assert [each.partition(b"\r\n\r\n")[2] for each in answers(sock)] == [b"abcdef"]
+
+        server.wait_for("/sized: the body is 4 bytes shorter than it says")
         assert server.stop() == 0
         assert not server.trouble
 

@@ -347,7 +347,6 @@ BAD_OPTIONS = [
     ({"max_message_size": "big"}, "wsrelay.max.message.size"),
     ({"max_connections": "many"}, "wsrelay.max.connections"),
     ({"ping_interval": "soon"}, "wsrelay.ping.interval"),
-    ({"ping_interval": 5, "ping_timeout": 6}, "wsrelay.ping.timeout"),
     ({"allowed_origins": "https://"}, "https://"),
     ({"drain_code": 1006}, "wsrelay.drain.code"),
     ({"subprotocols": "chat v1"}, "wsrelay.subprotocols"),

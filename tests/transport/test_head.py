@@ -155,6 +155,15 @@ def test_a_field_with_a_bare_carriage_return_or_a_nul_is_400(field: bytes) -> No
         assert read_all(sock).startswith(b"HTTP/1.1 400 Bad Request\r\n")
 
 
+@pytest.mark.parametrize("field", [b": a", b":", b"X: 1\r\n: a"])
+def test_a_field_without_a_name_is_400(field: bytes) -> None:
+    """RFC 9112, 5: "field-line = field-name ":" OWS field-value OWS"; a name is not empty"""
+    with site() as address, connected(address) as sock:
+        sock.sendall(REQUEST + field + b"\r\n\r\n")
+
+        assert read_all(sock).startswith(b"HTTP/1.1 400 Bad Request\r\n")
+
+
 @pytest.mark.parametrize("target", [b"http://one.test/where?a=b", b"HTTP://one.test/where?a=b"])
 def test_a_target_with_a_host_is_about_that_host(target: bytes) -> None:
     """RFC 9112, 3.2.2: "a server MUST accept the absolute-form in requests", and "MUST ignore the

@@ -26,10 +26,11 @@ from greenrelay.config.options import choice, option, size
 from greenrelay.http.middleware.decorator import Handler, View, around_view, keyword_options
 from greenrelay.http.middleware.finish import add_vary
 
+NOT_MODIFIED = 304
 # So much is compressed before others have a turn: about 8 ms of gzip.
 PIECE = 256 * 1024
 # An answer with these has no body, or a part of one.
-_UNTOUCHED_STATUSES = frozenset({204, 205, 206, 304})
+_UNTOUCHED_STATUSES = frozenset({204, 205, 206})
 # Its bytes are meant as they are, or said to be so.
 _UNTOUCHED_HEADERS = (
     "Content-Encoding",
@@ -141,8 +142,11 @@ def _compress(response: Response, options: CompressOptions) -> None:
     data = response.get_data()
     if not data or len(data) < options.min_length:
         return
-    # A cache must know, also of an answer that this client gets as it is.
+    # A cache must know, also of an answer that this client gets as it is, or that it has already
+    # (RFC 9110, section 15.4.5).
     add_vary(response.headers, "Accept-Encoding")
+    if response.status_code == NOT_MODIFIED:
+        return
     coding = _choose(request.accept_encodings)
     if coding is None:
         return

@@ -22,10 +22,16 @@ from werkzeug.datastructures import Headers
 from werkzeug.wrappers import Response
 
 from greenrelay.config.fragment import fragment_of, written_as
-from greenrelay.config.mark import shown
 from greenrelay.config.options import boolean, duration, option, text_list
 from greenrelay.http.middleware.decorator import View, keyword_options, synchronous
-from greenrelay.http.middleware.finish import Finish, add_vary, finish_answers, finish_views
+from greenrelay.http.middleware.finish import (
+    READER_OF_RELAY,
+    Finish,
+    add_vary,
+    finish_answers,
+    finish_views,
+)
+from greenrelay.http.middleware.reader import origin_patterns, token_list
 from greenrelay.relay.origin import OriginPolicy, parse_origins
 from greenrelay.websocket.handshake import is_token
 
@@ -42,45 +48,25 @@ _SPEAKER = "greenrelay.cors"
 
 
 @written_as(fragment_of(text_list))
-def _origins(value: object) -> tuple[str, ...]:
-    """Read patterns of origins."""
-    patterns = text_list(value)
-    try:
-        return parse_origins(patterns).patterns
-    except ValueError as error:
-        raise ValueError(f"is {shown(value)}; {error}") from None
-
-
-@written_as(fragment_of(text_list))
-def _names(value: object) -> tuple[str, ...]:
-    """Read names of headers, or ``*``."""
-    names = text_list(value)
-    for name in names:
-        if not is_token(name):
-            raise ValueError(f"is {shown(value)}; {shown(name)} has a space or a separator in it")
-    return names
-
-
-@written_as(fragment_of(text_list))
 def _methods(value: object) -> tuple[str, ...]:
     """Read methods in any case into upper case, or ``*``; there are more than routers know."""
-    return tuple(name.upper() for name in _names(value))
+    return tuple(name.upper() for name in token_list(value))
 
 
 @dataclass(frozen=True, slots=True)
 class CorsOptions:
     """The options of one cors; ``max_age`` in seconds, ``*`` is all there are."""
 
-    allow_origins: tuple[str, ...] = option("cors.allow.origins", _origins, (ANY,))
+    allow_origins: tuple[str, ...] = option("cors.allow.origins", origin_patterns, (ANY,))
     allow_methods: tuple[str, ...] = option(
         "cors.allow.methods", _methods, ("GET", "POST", "PUT", "DELETE", "OPTIONS", "PATCH")
     )
     allow_headers: tuple[str, ...] = option(
         "cors.allow.headers",
-        _names,
+        token_list,
         ("Origin", "Content-Type", "Accept", "Authorization", "X-Requested-With"),
     )
-    expose_headers: tuple[str, ...] = option("cors.expose.headers", _names, ())
+    expose_headers: tuple[str, ...] = option("cors.expose.headers", token_list, ())
     allow_credentials: bool = option("cors.allow.credentials", boolean, False)
     max_age: float = option("cors.max.age", duration, 86_400.0)
     allow_private_network: bool = option("cors.allow.private.network", boolean, False)
@@ -153,13 +139,17 @@ class _Cors:
         """Say whether the page may read the answer; True if it may."""
         if not self._is_open:
             add_vary(headers, "Origin")
-        # A view that names an origin has decided for itself.
-        origin = None if ALLOW_ORIGIN in headers else self._allowed_origin()
+        # A view that names an origin has decided for itself. sse_relay has only said what its own
+        # options do: whether the page may read, not which headers.
+        is_decided = ALLOW_ORIGIN in headers
+        is_by_relay = is_decided and READER_OF_RELAY in request.environ
+        origin = None if is_decided and not is_by_relay else self._allowed_origin()
         if origin is None:
             return False
-        headers[ALLOW_ORIGIN] = origin
-        if self._options.allow_credentials:
-            headers.setdefault(ALLOW_CREDENTIALS, "true")
+        if not is_by_relay:
+            headers[ALLOW_ORIGIN] = origin
+            if self._options.allow_credentials:
+                headers.setdefault(ALLOW_CREDENTIALS, "true")
         if self._options.expose_headers:
             headers.setdefault(EXPOSE_HEADERS, ", ".join(self._options.expose_headers))
         return True

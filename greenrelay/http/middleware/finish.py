@@ -22,6 +22,8 @@ from greenrelay.http.middleware.decorator import Handler, View, synchronous
 # Typed as Flask has it, whose Response it is in truth.
 Finish = Callable[[Any], Any]
 Decide = Callable[[], Response | Finish]
+# In the environ: the relay of events, not the view, lets a page of another origin read the answer.
+READER_OF_RELAY = "greenrelay.reader_of_relay"
 
 
 def finish_answers(decide: Decide) -> Callable[[Handler], Handler]:

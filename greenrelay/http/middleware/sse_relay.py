@@ -18,12 +18,13 @@ from typing import Any, TypeVar
 from flask import current_app, request
 from werkzeug.wrappers import Response
 
-from greenrelay.config.options import duration, option, size, text_list
+from greenrelay.config.options import duration, option, size
 from greenrelay.config.read import integer_from
 from greenrelay.core.pid import Pid
 from greenrelay.errors import InvalidRelayCommand
 from greenrelay.http.middleware.decorator import synchronous
-from greenrelay.http.middleware.finish import add_vary
+from greenrelay.http.middleware.finish import READER_OF_RELAY, add_vary
+from greenrelay.http.middleware.reader import origin_patterns
 from greenrelay.http.middleware.relay import (
     Relay,
     answer_of,
@@ -43,6 +44,7 @@ from greenrelay.relay.slowness import CLOSES, SlowPolicy, parse_slow_policy
 from greenrelay.relay.sse import last_event_id
 from greenrelay.relay.sse_command import HEADER, parse_stream_command
 from greenrelay.transport.stream_opening import StreamRequest
+from greenrelay.transport.target import check_metadata
 from greenrelay.transport.upgrade import UPGRADE, can_take_over
 
 log = logging.getLogger("greenrelay.http")
@@ -60,7 +62,7 @@ _LONGEST_PING_TIMEOUT = 24 * 86400.0
 class StreamOptions:
     """The options of one relay; times in seconds, sizes in bytes, 0 is no cap."""
 
-    allowed_origins: tuple[str, ...] = option("sserelay.allowed.origins", text_list, ())
+    allowed_origins: tuple[str, ...] = option("sserelay.allowed.origins", origin_patterns, ())
     max_connections: int = option("sserelay.max.connections", _count, 10_000)
     max_connections_per_ip: int = option("sserelay.max.connections.per.ip", _count, 0)
     max_connections_per_user: int = option("sserelay.max.connections.per.user", _count, 0)
@@ -157,10 +159,13 @@ class _Attempt:
             return response
         try:
             command = parse_stream_command(header)
+            node = self._state.node
+            target = command.target_pid and find_target(node, command.target_pid)
+            if target:
+                check_metadata(node.find(target), command.metadata, HEADER)
         except InvalidRelayCommand as error:
             return RELAY.refuse_command(header, error)
         state = self._state
-        target = command.target_pid and find_target(state.node, command.target_pid)
         if command.target_pid is not None and not target:
             return RELAY.refuse_gone(command.target_pid)
         pid = Pid.parse(target) if target else None
@@ -208,6 +213,7 @@ def _allow_origin(response: Response, origins: OriginPolicy) -> None:
     origin = request.headers.get("Origin")
     if origin is None or "Access-Control-Allow-Origin" in response.headers:
         return
+    request.environ[READER_OF_RELAY] = True
     if origins.allows_all:
         response.headers["Access-Control-Allow-Origin"] = "*"
         return

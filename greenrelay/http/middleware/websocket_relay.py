@@ -16,7 +16,8 @@ from typing import Any, TypeVar
 from flask import current_app, request
 from werkzeug.wrappers import Response
 
-from greenrelay.config.fragment import text_like, written_as
+from greenrelay.config.fragment import fragment_of, text_like, written_as
+from greenrelay.config.mark import shown
 from greenrelay.config.options import boolean as boolean_option
 from greenrelay.config.options import (
     choice,
@@ -24,11 +25,11 @@ from greenrelay.config.options import (
     integer,
     option,
     size,
-    text_list,
 )
 from greenrelay.config.read import integer_from
 from greenrelay.errors import InvalidCloseCode, InvalidRelayCommand
 from greenrelay.http.middleware.decorator import synchronous
+from greenrelay.http.middleware.reader import origin_patterns, token_list
 from greenrelay.http.middleware.relay import (
     Relay,
     answer_of,
@@ -52,9 +53,10 @@ from greenrelay.relay.command import parse_command
 from greenrelay.relay.origin import OriginPolicy, parse_origins
 from greenrelay.relay.slowness import CLOSES, SlowPolicy, parse_slow_policy
 from greenrelay.transport.deadline import TooLate, within
+from greenrelay.transport.target import check_metadata
 from greenrelay.transport.upgrade import UPGRADE, Upgrade
 from greenrelay.websocket.frames import is_sendable_code
-from greenrelay.websocket.handshake import NOT_AN_UPGRADE, check, is_token
+from greenrelay.websocket.handshake import NOT_AN_UPGRADE, check
 
 log = logging.getLogger("greenrelay.http")
 
@@ -77,12 +79,20 @@ def _on_or_off(value: object) -> bool:
     return choice("on", "off")(value) == "on"
 
 
+@written_as(fragment_of(integer))
+def _close_code(value: object) -> int:
+    code = integer(value)
+    if not is_sendable_code(code):
+        raise ValueError(f"is {shown(value)}; {InvalidCloseCode(code)}")
+    return code
+
+
 @dataclass(frozen=True, slots=True)
 class RelayOptions:
     """The options of one relay; times in seconds, sizes in bytes, 0 is no cap and no rate."""
 
     allowed_origins: tuple[str, ...] = option(
-        "wsrelay.allowed.origins", text_list, (), ("allow_origins", "allowed_origins")
+        "wsrelay.allowed.origins", origin_patterns, (), ("allow_origins", "allowed_origins")
     )
     require_origin: bool = option("wsrelay.require.origin", boolean_option, False)
     max_message_size: int = option("wsrelay.max.message.size", size, 64 * 1024)
@@ -100,9 +110,9 @@ class RelayOptions:
     )
     rate_messages: int = option("wsrelay.rate.messages", _count, 0)
     rate_bytes: int = option("wsrelay.rate.bytes", size, 0)
-    subprotocols: tuple[str, ...] = option("wsrelay.subprotocols", text_list, ())
+    subprotocols: tuple[str, ...] = option("wsrelay.subprotocols", token_list, ())
     compression: bool = option("wsrelay.compression", _on_or_off, False)
-    drain_code: int = option("wsrelay.drain.code", integer, 1012)
+    drain_code: int = option("wsrelay.drain.code", _close_code, 1012)
     drain_period: float = option("wsrelay.drain.period", duration, 10.0)
     origins: OriginPolicy = field(init=False, repr=False, compare=False)
 
@@ -110,16 +120,6 @@ class RelayOptions:
         if self.ping_timeout == _NOT_GIVEN:
             shorter = min(PING_TIMEOUT, self.ping_interval or PING_TIMEOUT)
             object.__setattr__(self, "ping_timeout", shorter)
-        if self.ping_timeout > self.ping_interval > 0:
-            raise ValueError(
-                f"wsrelay.ping.timeout is {self.ping_timeout:g} s; it must not be above "
-                f"wsrelay.ping.interval, {self.ping_interval:g} s"
-            )
-        if not is_sendable_code(self.drain_code):
-            raise ValueError(f"wsrelay.drain.code: {InvalidCloseCode(self.drain_code)}")
-        for name in self.subprotocols:
-            if not is_token(name):
-                raise ValueError(f"wsrelay.subprotocols: {name!r} has a space or a separator in it")
         policy = parse_origins(self.allowed_origins, require_origin=self.require_origin)
         if policy.allows_all:
             log.warning(
@@ -216,10 +216,12 @@ def _relay(response: Response, upgrade: Upgrade | None, options: RelayOptions) -
         return response
     try:
         command = parse_command(header)
+        node = state_of(current_app).node
+        target = find_target(node, command.target_pid)
+        if target is not None:
+            check_metadata(node.find(target), command.metadata, HEADER)
     except InvalidRelayCommand as error:
         return RELAY.refuse_command(header, error)
-    node = state_of(current_app).node
-    target = find_target(node, command.target_pid)
     if upgrade is None:
         cancel_if_orphan(target)
         RELAY.count("not_an_upgrade")

@@ -267,6 +267,8 @@ def test_an_etag_becomes_weak_and_still_finds_its_answer() -> None:
 
     assert first.headers["ETag"] == 'W/"one"'
     assert (again.status_code, again.data) == (304, b"")
+    assert again.headers["Vary"] == first.headers["Vary"] == "Accept-Encoding"
+    assert "Content-Encoding" not in again.headers
     assert plain.headers["ETag"] == '"one"'
 
 

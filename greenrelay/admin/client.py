@@ -90,6 +90,9 @@ class Endpoint:
             yield from self._answers(request, patience)
         except TimeoutError as error:
             text = f"does not answer within {patience:g} s: its hub is busy, or it is stopped"
+            if command in WAITING:
+                # It has said hello.
+                text = f"has not ended {command!r} within {patience:g} s, and goes on with it"
             raise Unanswered(f"program {self.pid} {text}") from error
         except OSError as error:
             text = f"program {self.pid} cannot be reached: {error.strerror or error}"

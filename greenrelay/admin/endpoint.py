@@ -13,6 +13,7 @@ import struct
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from weakref import WeakSet
 
 import gevent
 from gevent import socket
@@ -24,6 +25,7 @@ from greenrelay.admin.command import CommandError, Program, carry_out
 from greenrelay.admin.place import socket_path
 from greenrelay.admin.wire import decode, encode, read_request
 from greenrelay.dashboard.reports import follow_reports
+from greenrelay.runtime.fork import follow_forks, silence
 
 log = logging.getLogger("greenrelay.admin")
 
@@ -34,6 +36,10 @@ PATIENCE = 30.0
 _CREDENTIALS = struct.Struct("3i")
 
 
+_endpoints: WeakSet[Endpoint] = WeakSet()
+follow_forks(_endpoints)
+
+
 class Endpoint:
     """Answers for ``program`` until it is stopped."""
 
@@ -41,6 +47,18 @@ class Endpoint:
         self._program = program
         self._path: Path | None = None
         self._server: StreamServer | None = None
+        self._clients: set[Any] = set()
+        _endpoints.add(self)
+
+    def forked(self) -> None:
+        """Answer nobody, in a forked child: the socket and its path are the parent's."""
+        server, self._server, self._path = self._server, None, None
+        silence(self._clients)
+        self._clients.clear()
+        if server is not None and server.started:
+            silence([server.socket])
+            # Nor those that the loop has seen before the fork.
+            server.max_accept = 0
 
     def start(self) -> None:
         """Listen; without a place for the socket, say so and do without."""
@@ -52,7 +70,8 @@ class Endpoint:
             listener.close()
             log.warning("no admin endpoint: %s", error)
             return
-        self._server = StreamServer(listener, self._serve, spawn=Pool(MAX_CLIENTS))
+        # One more than are answered: who is refused hears why.
+        self._server = StreamServer(listener, self._serve, spawn=Pool(MAX_CLIENTS + 1))
         self._server.start()
 
     def stop(self) -> None:
@@ -63,17 +82,24 @@ class Endpoint:
             self._path.unlink(missing_ok=True)
 
     def _serve(self, client: Any, address: object) -> None:
-        with client, contextlib.suppress(OSError):
-            client.settimeout(PATIENCE)
-            if _user(client) not in (0, os.getuid()):
-                return
-            for line in self._answer(client):
-                client.sendall(encode(line))
+        self._clients.add(client)
+        try:
+            with client, contextlib.suppress(OSError):
+                client.settimeout(PATIENCE)
+                if _user(client) not in (0, os.getuid()):
+                    return
+                for line in self._answer(client):
+                    client.sendall(encode(line))
+        finally:
+            self._clients.discard(client)
 
     def _answer(self, client: Any) -> Iterator[dict[str, object]]:
         try:
             with client.makefile("rb") as stream:
                 request = decode(read_request(stream))
+            if len(self._clients) > MAX_CLIENTS:
+                text = f"{MAX_CLIENTS} commands are being answered; try again when one has ended"
+                raise CommandError(text)
             found = carry_out(self._program, request)
             if isinstance(found, Iterator):
                 for part in found:

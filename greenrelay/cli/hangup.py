@@ -20,32 +20,32 @@ log = logging.getLogger("greenrelay.cli")
 
 
 class Hangup:
-    """Reloads ``apps`` at each SIGHUP, one reload after the other, until it is stopped.
+    """Reloads apps at each SIGHUP, one reload after the other, until it is stopped.
 
     From the beginning SIGHUP ends nobody; one that comes before ``start`` is heeded then.
     """
 
-    def __init__(self, apps: Sequence[Flask]) -> None:
-        self._apps = apps
+    def __init__(self) -> None:
         self._told = Flag()
         self._watcher = gevent.signal_handler(signal.SIGHUP, self._told.set)
-        self._greenlet = gevent.Greenlet(self._run)
+        self._greenlet: gevent.Greenlet[..., None] | None = None
 
-    def start(self) -> None:
-        """Reload from now on."""
-        self._greenlet.start()
+    def start(self, apps: Sequence[Flask]) -> None:
+        """Reload ``apps`` from now on."""
+        self._greenlet = gevent.spawn(self._run, apps)
 
     def stop(self) -> None:
         """Let SIGHUP be ignored from now on: what drains has no use for other routes."""
         self._watcher.cancel()
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
-        self._greenlet.kill()
+        if self._greenlet is not None:
+            self._greenlet.kill()
 
-    def _run(self) -> None:
+    def _run(self, apps: Sequence[Flask]) -> None:
         while True:
             self._told.wait()
             self._told.clear()
-            _reload(self._apps)
+            _reload(apps)
 
 
 def _reload(apps: Sequence[Flask]) -> None:

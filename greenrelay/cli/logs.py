@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import logging
 import re
+from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from greenrelay.printable import printable
@@ -16,6 +17,8 @@ TEXT, JSON = "text", "json"
 FORMATS = (TEXT, JSON)
 TRACEBACK = "traceback"
 _UNPRINTABLE = re.compile("[^ -~]")
+# Raised for what JSON has no form for: NaN and infinity, keys that are a tuple, a cycle.
+_NO_FORM = (TypeError, ValueError, RecursionError)
 
 
 class TextFormatter(logging.Formatter):
@@ -40,7 +43,8 @@ class JsonFormatter(logging.Formatter):
     """A record as one line: ``{"time", "level", "logger", "message"}``, ``"traceback"`` of a crash.
 
     ``time`` is UTC in ISO 8601, to the millisecond. What was logged with ``extra`` stands beside,
-    such as ``pid``, ``target``, ``code``, ``user``, ``path``, ``request_id``, ``reason``.
+    such as ``pid``, ``target``, ``code``, ``user``, ``path``, ``request_id``, ``reason``; what JSON
+    has no form for is its text.
     """
 
     def format(self, record: logging.LogRecord) -> str:
@@ -60,8 +64,27 @@ class JsonFormatter(logging.Formatter):
         # The text of a crash has its traceback, too.
         trace = f"\n{found[TRACEBACK]}" if TRACEBACK in found else ""
         found["message"] = str(found["message"]).removesuffix(trace)
-        line = json.dumps(found, ensure_ascii=False, default=str)
+        line = _as_json(found)
         return line if line.isprintable() else _UNPRINTABLE.sub(_escaped, line)
+
+
+def _as_json(found: Mapping[str, object]) -> str:
+    try:
+        return _encode(found)
+    except _NO_FORM:
+        return _encode({key: each if _has_form(each) else str(each) for key, each in found.items()})
+
+
+def _has_form(value: object) -> bool:
+    try:
+        _encode(value)
+    except _NO_FORM:
+        return False
+    return True
+
+
+def _encode(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, default=str, allow_nan=False)
 
 
 def _escaped(found: re.Match[str]) -> str:

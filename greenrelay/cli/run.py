@@ -6,10 +6,12 @@ Source: Operations, "Command line"; HTTP, "Three ways in" and "Entries", row htt
 from __future__ import annotations
 
 import logging
+import os
 import signal
 import sys
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from graphlib import TopologicalSorter
 
 import click
@@ -19,18 +21,20 @@ from gevent.event import Event as Flag
 
 from greenrelay.admin.command import Program
 from greenrelay.admin.endpoint import Endpoint
-from greenrelay.boot import LOOK_INTERVAL, has_started
+from greenrelay.boot import LOOK_INTERVAL, has_started, read
 from greenrelay.cli.files import files_of, takes_files
 from greenrelay.cli.hangup import Hangup
 from greenrelay.cli.logs import FORMATS, TEXT, set_up
 from greenrelay.cli.printing import fail
 from greenrelay.cli.workers import SIGNALS, Orders, Parent
 from greenrelay.cli.workers_assignment import Assignment, Greeting, Line
+from greenrelay.cli.workers_engine import settings_for
 from greenrelay.cli.workers_listening import CannotListen, SharedServer, server_for
 from greenrelay.config.entries import HttpService
 from greenrelay.errors import ConfigError, EngineError
 from greenrelay.extension import create_apps
 from greenrelay.http.state import AppState, state_of
+from greenrelay.runtime.fork import silence
 from greenrelay.transport.server import Server
 
 log = logging.getLogger("greenrelay.cli")
@@ -99,15 +103,15 @@ def _serve_until_told(
     named: Sequence[str], settings: Sequence[str], assignment: Assignment | None
 ) -> None:
     line = Line(assignment.line) if assignment else None
-    given = [*(assignment.settings if assignment else ()), *settings]
+    hangup = Hangup()
     try:
-        apps = create_apps(named, settings=given)
+        apps = create_apps(named, settings=_given(named, settings, assignment))
         sites = _sites(apps, ", ".join(named), assignment)
     except ConfigError as error:
         fail(str(error))
     told = Flag()
-    hangup = Hangup(apps)
     watchers = [gevent.signal_handler(number, told.set) for number in SIGNALS]
+    os.register_at_fork(after_in_child=partial(_be_no_server, line))
     for site in sites:
         try:
             site.server.listen()
@@ -121,18 +125,37 @@ def _serve_until_told(
         _print(lines)
     else:
         line.say(Greeting(sites[0].state.node.id, list(lines)))
-    hangup.start()
+    hangup.start(apps)
     if line is not None:
         line.watch(told)
     told.wait()
     hangup.stop()
-    for number, watcher in zip(SIGNALS, watchers, strict=True):
-        watcher.cancel()
-        signal.signal(number, signal.SIG_DFL)
+    if line is None:
+        for number, watcher in zip(SIGNALS, watchers, strict=True):
+            watcher.cancel()
+            signal.signal(number, signal.SIG_DFL)
+    # To a worker the first one may come twice: from its parent, and from what stops all processes
+    # of a program at once, as systemd does. At the second one its parent kills it.
     _stop(sites)
     endpoint.stop()
     if line is not None:
         line.close()
+
+
+def _given(
+    named: Sequence[str], settings: Sequence[str], assignment: Assignment | None
+) -> list[str]:
+    if assignment is None or not assignment.engine:
+        return [*settings]
+    return [*settings_for(read(named, settings), assignment.engine), *settings]
+
+
+def _be_no_server(line: Line | None) -> None:
+    """Be ended, in a forked child, by what ends any process, as multiprocessing's terminate()."""
+    for number in (*SIGNALS, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
+    if line is not None:
+        silence([line])
 
 
 def _print(lines: Iterable[str]) -> None:
@@ -147,7 +170,10 @@ def _sites(apps: Sequence[Flask], config: str, assignment: Assignment | None) ->
     states = [state_of(app) for app in apps]
     for app, state in zip(apps, states, strict=True):
         (service,) = state.servers
-        if service.lifecycle.auto_start:
+        if assignment is not None and service.id not in assignment.listeners:
+            # The file has changed since the parent has read it.
+            log.warning("%s is not served until the program is started again", service.id)
+        elif service.lifecycle.auto_start:
             found[service.id] = Site(service, state, _server(app, service, state, assignment))
         else:
             log.info("%s is not served: lifecycle.auto_start is false", service.id)
@@ -173,9 +199,6 @@ def _server(
     options = {"application": app, **asdict(state.bounds)}
     if assignment is None:
         return server_for(service, Server, **options)
-    if service.id not in assignment.listeners:
-        text = "is not what this program was started with: start it anew"
-        raise ConfigError([str(service.problem("addr", text))])
     descriptor, url = assignment.listeners[service.id]
     return server_for(service, SharedServer, descriptor=descriptor, url=url, **options)
 

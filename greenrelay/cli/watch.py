@@ -84,7 +84,8 @@ def _is_ours(folder: str) -> bool:
 def _state(path: str) -> State | None:
     try:
         found = os.stat(path)
-    except FileNotFoundError:
+    except OSError:
+        # Gone since, a link to itself, or not to be seen.
         return None
     return found.st_mtime_ns, found.st_size
 

@@ -108,7 +108,7 @@ class Parent:
         except CannotStart as error:
             click.echo(str(error), err=True)
             return error.status
-        status = 0 if self._told else crew.start()
+        status = 0 if self._told else crew.start(self._news)
         if status:
             return 0 if self._told else status
         for line in crew.lines:
@@ -120,7 +120,7 @@ class Parent:
             crew.join(PATIENCE)
             return 0
         # Those that drain still listen, and say why nobody is taken any more.
-        self._listeners.close()
+        self._listeners.hand_over()
         crew.join()
         return 0
 
@@ -140,7 +140,7 @@ class Parent:
         return Job(
             command_for(orders.arguments),
             self._listeners.found(),
-            [] if entry is None else [f"{entry.id}.engine={url}"],
+            url,
             {VARIABLE: url} if url else {},
         )
 

@@ -28,14 +28,14 @@ class Assignment:
     """The work of one worker.
 
     ``listeners`` has for each id of an http.service the file descriptor of a listening socket and
-    its URL, ``line`` is the descriptor of the line, ``settings`` are as those of ``--set``, but
-    weaker.
+    its URL, ``line`` is the descriptor of the line, ``engine`` the address of the engine that the
+    parent has started, or "".
     """
 
     number: int
     line: int
     listeners: Mapping[str, tuple[int, str]]
-    settings: Sequence[str] = ()
+    engine: str = ""
 
     def environment(self) -> dict[str, str]:
         """Return what hands it to a worker."""
@@ -66,6 +66,10 @@ class Line:
         self._socket = socket.socket(fileno=descriptor)
         self._socket.set_inheritable(False)
         self._greenlet: gevent.Greenlet[..., None] | None = None
+
+    def fileno(self) -> int:
+        """The number of its file descriptor."""
+        return self._socket.fileno()
 
     def say(self, greeting: Greeting) -> None:
         """Tell the parent that it serves."""

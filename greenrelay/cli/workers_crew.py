@@ -34,21 +34,26 @@ class Job:
 
     command: Sequence[str]
     listeners: Mapping[str, tuple[int, str]]
-    settings: Sequence[str] = ()
+    engine: str = ""
     variables: Mapping[str, str] | None = None
 
     def start(self, number: int) -> tuple[subprocess.Popen[bytes], socket.socket]:
-        """Start a worker; return it and the parent's end of its line."""
+        """Start a worker; return it and the parent's end of its line; raises OSError."""
         mine, theirs = socket.socketpair()
         with theirs:
-            given = Assignment(number, theirs.fileno(), self.listeners, self.settings)
-            process = subprocess.Popen(
-                self.command,
-                stdin=subprocess.DEVNULL,
-                env={**os.environ, **(self.variables or {}), **given.environment()},
-                pass_fds=(given.line, *(descriptor for descriptor, _ in self.listeners.values())),
-                start_new_session=True,
-            )
+            given = Assignment(number, theirs.fileno(), self.listeners, self.engine)
+            descriptors = [descriptor for descriptor, _ in self.listeners.values()]
+            try:
+                process = subprocess.Popen(
+                    self.command,
+                    stdin=subprocess.DEVNULL,
+                    env={**os.environ, **(self.variables or {}), **given.environment()},
+                    pass_fds=(given.line, *descriptors),
+                    start_new_session=True,
+                )
+            except OSError:
+                mine.close()
+                raise
         return process, mine
 
 
@@ -61,6 +66,8 @@ class Worker:
 
     def __init__(self, number: int, job: Job) -> None:
         self.number = number
+        # What is wrong with the program shows in the first one, before any other is started.
+        self._is_vital = number == 1
         self.greeting: Greeting | None = None
         self.status = 0
         self.settled = Flag()
@@ -100,20 +107,27 @@ class Worker:
 
     def _run(self) -> None:
         while not self._is_over.is_set():
-            ended = self._live()
-            if self._is_over.is_set() or self.greeting is None:
-                self.status = ended.returncode
+            self.status, ending = self._live()
+            if self._is_over.is_set() or (self.greeting is None and self._is_vital):
+                if not self._is_over.is_set() and self.status <= 0:
+                    # It cannot have said itself what is wrong.
+                    log.error("worker %d %s; nothing is served", self.number, ending)
                 break
             delay = self._backoff.next_delay(self._lasted, random.random())
             assert delay is not None, "the policy has no end"
-            what = "worker %d (process %d) %s; it is started again in %.1f s"
-            log.error(what, self.number, ended.pid, ending_of(ended.returncode), delay)
+            what = "worker %d %s; it is started again in %.1f s"
+            log.error(what, self.number, ending, delay)
             self._is_over.wait(delay)
         self.settled.set()
 
-    def _live(self) -> subprocess.Popen[bytes]:
-        """Start the process and wait for its end; return it."""
-        process, line = self._job.start(self.number)
+    def _live(self) -> tuple[int, str]:
+        """Start the process and wait for its end; return its status, and in words what it was."""
+        self._lasted = 0.0
+        try:
+            process, line = self._job.start(self.number)
+        except OSError as error:
+            # As of a machine that has no more memory, processes or files for a moment.
+            return 0, f"cannot be started: {error.strerror or error}"
         self._process = process
         if self._is_over.is_set():
             # It was told while the process was on its way.
@@ -127,7 +141,8 @@ class Worker:
         self._lasted = time.monotonic() - served_from if greeting is not None else 0.0
         self._process = None
         self._is_ready = False
-        return process
+        status = process.returncode
+        return status, f"(process {process.pid}) {ending_of(status)}"
 
     def _serves(self, greeting: Greeting) -> None:
         assert self._process is not None, "it has just spoken"
@@ -147,16 +162,19 @@ class Crew:
     def __init__(self, count: int, job: Job) -> None:
         self._workers = [Worker(number, job) for number in range(1, count + 1)]
 
-    def start(self) -> int:
+    def start(self, news: Flag) -> int:
         """Start all, the others when the first serves; return 0, or the status it has ended with.
 
-        A first one that was killed counts as 1.
+        A first one that was killed, or has ended without a word, counts as 1. With ``news`` nobody
+        waits for it any more.
         """
         first, *others = self._workers
         first.start()
-        first.settled.wait()
+        gevent.wait([first.settled, news], count=1)
+        if not first.settled.is_set():
+            return 0
         if first.greeting is None:
-            return first.status if first.status >= 0 else 1
+            return first.status if first.status > 0 else 1
         for worker in others:
             worker.start()
         return 0

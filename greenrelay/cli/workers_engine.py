@@ -34,8 +34,21 @@ def entry_in_want(configuration: Configuration, count: int) -> ClusterEntry | No
     if not configuration.clusters:
         log.warning(_ALONE, count)
         return None
-    first = configuration.clusters[0]
-    return first if first.engine == LOCAL else None
+    return _local_entry(configuration)
+
+
+def settings_for(configuration: Configuration, url: str) -> list[str]:
+    """Return, as those of ``--set``, that the entry of a worker uses the engine of its parent.
+
+    The worker says which entry that is: the file may have changed since the parent has read it.
+    """
+    entry = _local_entry(configuration)
+    return [f"{entry.id}.engine={url}"] if entry is not None else []
+
+
+def _local_entry(configuration: Configuration) -> ClusterEntry | None:
+    first = next(iter(configuration.clusters), None)
+    return first if first is not None and first.engine == LOCAL else None
 
 
 class DevelopmentEngine:

@@ -36,6 +36,10 @@ class ListeningServer(Server):
         found: int = self._server.socket.fileno()
         return found
 
+    def hand_over(self) -> None:
+        """Let only the workers listen; the path of a Unix socket stays until ``close``."""
+        self._server.close()
+
 
 class SharedServer(Server):
     """A worker's: serves at ``url``, on a socket that listens, the file descriptor ``descriptor``.
@@ -114,8 +118,13 @@ class Listeners:
         servers = {each: self._servers[key] for each, key in self._ids.items()}
         return {each: (server.descriptor, server.url) for each, server in servers.items()}
 
+    def hand_over(self) -> None:
+        """Listen no more, which the workers that are there go on to do, also at Unix sockets."""
+        for server in self._servers.values():
+            server.hand_over()
+
     def close(self) -> None:
-        """Listen no more, which the workers that are there go on to do; idempotent."""
+        """Listen no more, and remove the paths of Unix sockets; idempotent."""
         servers, self._servers, self._ids = self._servers, {}, {}
         for server in servers.values():
             server.close()

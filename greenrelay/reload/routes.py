@@ -59,10 +59,22 @@ def exchange(app: Flask, applied: Applied, spare: Flask) -> None:
     for attribute in _FUNCTIONS:
         _exchange_functions(getattr(app, attribute), getattr(spare, attribute), mounted)
     _exchange_handlers(app.error_handler_spec, spare.error_handler_spec, mounted)
+    _add_to_templates(app, spare)
     app.blueprints = own | {name: spare.blueprints[name] for name in mounted}
     app.url_map = rules
     app.extensions[PREMATCH] = prematch_of(spare)
     applied.blueprints, applied.views = mounted, frozenset(spare.view_functions)
+
+
+def _add_to_templates(app: Flask, spare: Flask) -> None:
+    """Let the templates of ``app`` have the filters, tests and globals of blueprints."""
+    # An environment is made when it is first asked for.
+    if "jinja_env" not in vars(spare):
+        return
+    for name in ("filters", "tests", "globals"):
+        known = getattr(app.jinja_env, name)
+        for key, each in getattr(spare.jinja_env, name).items():
+            known.setdefault(key, each)
 
 
 def _own_blueprints(app: Flask, applied: Applied) -> dict[str, Any]:

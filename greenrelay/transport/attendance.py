@@ -17,9 +17,12 @@ import select
 from collections.abc import Iterable
 from time import monotonic
 from typing import Any, Protocol
+from weakref import WeakSet
 
 from gevent import get_hub
 from gevent.monkey import get_original
+
+from greenrelay.runtime.fork import follow_forks
 
 # At most this long until a departure is seen, in seconds.
 INTERVAL = 0.2
@@ -60,6 +63,10 @@ def client_socket(environ: dict[str, Any]) -> Any:
     return getattr(getattr(file, "raw", None), "_sock", None)
 
 
+_attendances: WeakSet[Attendance] = WeakSet()
+follow_forks(_attendances)
+
+
 class Attendance:
     """Looks after the requests of one app; ``timeout`` seconds are theirs, None is no limit."""
 
@@ -70,6 +77,12 @@ class Attendance:
         self._running: dict[Attended, float] = {}
         self._ending: dict[Attended, float] = {}
         self._timer: Any = None
+        _attendances.add(self)
+
+    def forked(self) -> None:
+        """Look after nobody, in a forked child: the parent looks after its requests."""
+        self._running.clear()
+        self._ending.clear()
 
     def __len__(self) -> int:
         return len(self._running) + len(self._ending)

@@ -9,11 +9,13 @@ import logging
 import random
 from collections.abc import Iterator
 from time import monotonic
+from weakref import WeakSet
 
 import gevent
 from gevent.event import Event as Flag
 
 from greenrelay.relay.places import Place, Places
+from greenrelay.runtime.fork import follow_forks, silence
 from greenrelay.transport.connection import Connection
 from greenrelay.transport.ledger import Figures, Ledger
 from greenrelay.transport.life import Life
@@ -27,20 +29,34 @@ log = logging.getLogger("greenrelay.transport")
 CLOSES_PER_SECOND = 100
 
 
+_all: WeakSet[Connections] = WeakSet()
+follow_forks(_all)
+
+
 class Connections:
     """The open connections of one node, streams too; ``is_draining`` refuses new ones."""
 
     def __init__(self) -> None:
+        self._be_empty()
+        # One for all: a bound method for each would be 64 bytes more.
+        self._on_over = self._remove
+        self.is_draining = False
+        self.ledger = Ledger()
+        _all.add(self)
+
+    def _be_empty(self) -> None:
         self._open: dict[str, Connection | Stream] = {}
         self._is_empty = Flag()
         self._is_empty.set()
         self._all = Places()
         # Of the connections that are counted by their address or user as well.
         self._places: dict[str, Place] = {}
-        # One for all: a bound method for each would be 64 bytes more.
-        self._on_over = self._remove
-        self.is_draining = False
-        self.ledger = Ledger()
+
+    def forked(self) -> None:
+        """Have none, in a forked child, where all are the parent's."""
+        silence(connection.socket for connection in self)
+        # Another flag: a drain of the parent that waits for the old one must not go on here.
+        self._be_empty()
 
     def __len__(self) -> int:
         return len(self._open)

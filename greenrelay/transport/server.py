@@ -13,12 +13,14 @@ import socket as std_socket
 import ssl
 import stat
 from typing import Any
+from weakref import WeakSet
 
 import gevent
 from gevent import pywsgi
 from gevent import socket as gevent_socket
 from gevent.pool import Pool
 
+from greenrelay.runtime.fork import follow_forks, silence
 from greenrelay.transport.handler import LateWebSocket, RelayHandler
 from greenrelay.transport.head import HEAD_SIZE, HEAD_TIMEOUT
 
@@ -26,6 +28,10 @@ log = logging.getLogger("greenrelay.transport")
 access_log = logging.getLogger("greenrelay.access")
 error_log = logging.getLogger("greenrelay.http")
 BACKLOG = 2048
+
+
+_listeners: WeakSet[Listener] = WeakSet()
+follow_forks(_listeners)
 
 
 class Listener(pywsgi.WSGIServer):
@@ -46,7 +52,28 @@ class Listener(pywsgi.WSGIServer):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self.waiting: set[RelayHandler] = set()
         self.websockets: set[LateWebSocket] = set()
+        self._clients: set[Any] = set()
         super().__init__(*args, **kwargs)
+        _listeners.add(self)
+
+    def forked(self) -> None:
+        """Serve nobody, in a forked child: the clients, those that wait too, are the parent's."""
+        silence(self._clients)
+        self._clients.clear()
+        self.waiting.clear()
+        # One that only listens may have been made to be handed on.
+        if self.started:
+            silence([self.socket])
+            # Nor those that the loop has seen before the fork.
+            self.max_accept = 0
+
+    def handle(self, client_socket: Any, address: Any) -> None:
+        """Serve a client until it leaves or is taken over."""
+        self._clients.add(client_socket)
+        try:
+            super().handle(client_socket, address)
+        finally:
+            self._clients.discard(client_socket)
 
     def close(self) -> None:
         """Accept no connection any more; requests that have begun go on."""
@@ -62,6 +89,8 @@ class Listener(pywsgi.WSGIServer):
         server: Any = self
         late = ConnectionAbortedError(errno.ECONNABORTED, "the TLS handshake took too long")
         deadline = gevent.Timeout(self.head_timeout or None, late)
+        bare = client_socket
+        self._clients.add(bare)
         try:
             with deadline:
                 client_socket = server.wrap_socket(client_socket, **server.ssl_args)
@@ -71,6 +100,8 @@ class Listener(pywsgi.WSGIServer):
             log.info("%s: connection lost: %s", address[0] if address else "-", error)
             client_socket.close()
             return None
+        finally:
+            self._clients.discard(bare)
 
 
 class Server:
@@ -101,6 +132,7 @@ class Server:
         self._port = port
         self._path = path
         self._inode = 0
+        self._owner = 0
         self._head_timeout = head_timeout
         self._head_size = head_size
         self._idle_timeout = idle_timeout
@@ -169,10 +201,13 @@ class Server:
             raise
         listener.listen(BACKLOG)
         self._inode = os.stat(self._path).st_ino
+        self._owner = os.getpid()
         return listener
 
     def _remove_path(self) -> None:
-        # Another server may have taken the path over by now.
+        # Another server may have taken the path over by now, and in a forked child it is not ours.
+        if os.getpid() != self._owner:
+            return
         try:
             if os.stat(self._path).st_ino == self._inode:
                 os.unlink(self._path)

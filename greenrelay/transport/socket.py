@@ -116,6 +116,11 @@ class ClientSocket:
         self._writer: Any = None
         self._linger_timer: Any = None
 
+    def fileno(self) -> int:
+        """The number of its file descriptor, -1 once that is closed."""
+        number: int = self._sock.fileno()
+        return number
+
     @property
     def queued(self) -> int:
         """How many frames the kernel has not taken yet; those that are being joined apart."""

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import gevent
-from flask import Blueprint, abort
+from flask import Blueprint, abort, render_template_string
 from werkzeug.wrappers import Response
 
 from greenrelay import inbox, send, spawn
@@ -29,6 +29,26 @@ def note() -> None:
 @bp.errorhandler(404)
 def no_page(error: Exception) -> tuple[str, int]:
     return "no such page", 404
+
+
+@bp.app_template_filter()
+def loud(text: str) -> str:
+    return text.upper()
+
+
+@bp.app_template_test()
+def quiet(text: str) -> bool:
+    return text.islower()
+
+
+@bp.app_template_global()
+def place() -> str:
+    return "here"
+
+
+@bp.get("/written")
+def written() -> str:
+    return render_template_string("{{ 'x' is quiet }} {{ 'x' | loud }} {{ place() }}")
 
 
 @bp.get("/missing")

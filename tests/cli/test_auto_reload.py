@@ -74,6 +74,16 @@ def test_a_syntax_error_does_not_end_the_watch(project: Project) -> None:
     project.wait_for_word("mended")
 
 
+def test_code_that_never_ends_at_import_does_not_end_the_watch(project: Project) -> None:
+    """`--reload` restarts the program when a Python file of the project changes"""
+    project.write("words.py", 'import time\nprint("hangs", flush=True)\ntime.sleep(3600)\n')
+    project.server.wait_for("hangs")
+
+    project.write("words.py", VIEW.format("mended"))
+
+    project.wait_for_word("mended")
+
+
 def test_a_changed_configuration_starts_it_again_and_a_bad_one_is_waited_out(
     project: Project,
 ) -> None:

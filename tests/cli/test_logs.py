@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import signal
 import sys
 from pathlib import Path
+
+import pytest
 
 from greenrelay.cli.logs import JsonFormatter, TextFormatter
 from tests.program import Program
@@ -52,6 +55,19 @@ def test_what_was_logged_beside_the_message_is_there_whatever_it_is() -> None:
     found = formatted(record("a request", request_id="r1", path=Path("/x")))
 
     assert (found["request_id"], found["path"]) == ("r1", "/x")
+
+
+def test_what_json_has_no_form_for_is_its_text() -> None:
+    cycle: dict[str, object] = {}
+    cycle["itself"] = cycle
+    line = JsonFormatter().format(
+        record("odd", pid="{a|1}", nan=math.nan, far=[math.inf], pairs={(1, 2): 3}, cycle=cycle)
+    )
+
+    found = json.loads(line, parse_constant=pytest.fail)
+    assert (found["message"], found["pid"]) == ("odd", "{a|1}")
+    assert (found["nan"], found["far"]) == ("nan", "[inf]")
+    assert (found["pairs"], found["cycle"]) == ("{(1, 2): 3}", "{'itself': {...}}")
 
 
 def test_the_traceback_of_a_process_stands_beside_the_message_too() -> None:

@@ -144,6 +144,19 @@ def test_a_blueprint_comes_moves_and_goes_with_its_functions(write: Write) -> No
         assert "pages" not in app.blueprints
 
 
+@pytest.mark.parametrize("has_written", [False, True])
+def test_a_blueprint_brings_what_its_templates_use(write: Write, has_written: bool) -> None:
+    app = create_app(write(API))
+    if has_written:
+        assert app.jinja_env.from_string("{{ 'x' | upper }}").render() == "X"
+    with serving(app) as address:
+        write(API.replace("gateway}", "gateway, blueprint: 'tests.cli.reloaded:bp'}"))
+
+        reload(app)
+
+        assert http(address, "/written")[2] == "True X here"
+
+
 def test_an_open_socket_keeps_its_options_and_a_new_one_gets_the_new(write: Write) -> None:
     app = create_app(write(SITE))
     with serving(app) as address, connected(address, "/ws/echo") as old:

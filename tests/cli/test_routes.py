@@ -69,6 +69,15 @@ def test_it_says_what_answers_where_with_its_middleware_and_where_it_is_declared
             "-",
             f"{path}:11",
         ],
+        [
+            "GET",
+            "/pages/written",
+            "tests.cli.reloaded:bp,",
+            "pages.written",
+            "app:gateway",
+            "-",
+            f"{path}:11",
+        ],
     ]
 
 
@@ -85,7 +94,7 @@ def test_json_has_the_same(path: Path) -> None:
         "middleware": ["websocket_relay"],
         "declared": f"{path}:13",
     }
-    assert [each["entry"] for each in others] == ["app:pages", "app:pages"]
+    assert [each["entry"] for each in others] == ["app:pages"] * 3
 
 
 def test_a_file_without_routes_says_so(path: Path) -> None:

@@ -56,6 +56,14 @@ def test_a_file_below_that_is_written_is_a_change(
     assert changed(lambda: path.write_text("new")) == "package/a.py"
 
 
+def test_a_link_to_itself_is_no_file_and_does_not_end_the_watch(
+    tmp_path: Path, changed: Callable[[Callable[[], object]], str]
+) -> None:
+    (tmp_path / "a.py").symlink_to("a.py")
+
+    assert changed((tmp_path / "z.py").touch) == "z.py"
+
+
 @pytest.mark.parametrize(
     "name", ["notes.txt", ".git/a.py", "__pycache__/a.py", "node_modules/a.py", "venv/lib/a.py"]
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import shlex
@@ -42,6 +43,15 @@ AT_SOCKET = """
    func: "tests.cli.crew:me"}}
 """
 AGAIN = r"is started again in ([\d.]+) s"
+SECOND = '- {name: second, kind: http.service, addr: "127.0.0.1:0"}\n'
+
+
+def ask_at(path: Path) -> bytes:
+    """Return the answer to a request at a Unix socket."""
+    with socket.socket(socket.AF_UNIX) as sock:
+        sock.connect(str(path))
+        sock.sendall(b"GET / HTTP/1.0\r\n\r\n")
+        return sock.makefile("rb").read()
 
 
 @pytest.fixture(scope="module")
@@ -116,7 +126,7 @@ def test_an_engine_that_was_killed_is_started_again_and_found(crew: Running) -> 
 
 def test_a_worker_that_cannot_start_again_is_tried_less_and_less_often(tmp_path: Path) -> None:
     """with growing back-off"""
-    path = Path(configured(tmp_path))
+    path = Path(configured(tmp_path, SYSTEM))
     right = path.read_text()
     with running([GREENRELAY, "run", str(path), "--workers", "2"]) as server:
         victim = processes(server, 2)[1]
@@ -126,24 +136,36 @@ def test_a_worker_that_cannot_start_again_is_tried_less_and_less_often(tmp_path:
 
         server.wait_for(rf"ended with exit status 2; it {AGAIN}", 2)
         delays = [float(each) for each in re.findall(AGAIN, server.output)]
-        path.write_text(right)
+        # By now there is a server that the parent has not, and its entry of the engine no more.
+        path.write_text(right.replace("name: system", "name: grid") + SECOND)
 
         assert delays == sorted(delays)
         assert delays[-1] > delays[0]
         processes(server, 3)
+        server.wait_for("WARNING .* app:second is not served until the program is started again")
+        wait_for(lambda: len(ask_me(server)["nodes"]) == 1, timeout="20s")
         assert server.stop() == 0
 
 
 def test_sigterm_drains_every_worker(tmp_path: Path) -> None:
-    """SIGTERM: drain, then exit 0"""
-    with running([GREENRELAY, "run", configured(tmp_path), "--workers", "2"]) as server:
+    """SIGTERM: drain, then exit 0; also where it comes to all processes of the program"""
+    path = configured(tmp_path, AT_SOCKET.format(folder=tmp_path))
+    with running([GREENRELAY, "run", path, "--workers", "2"]) as server:
         found = processes(server, 2)
         with connected(address_of(server), "/ws/silent", timeout=20) as client:
             server.signal(signal.SIGTERM)
+            server.wait_for("stopping, with 1 open connections")
+            for each in found:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(each, signal.SIGTERM)
 
+            # The one that drains still answers, at a Unix socket, too.
+            assert ask_at(tmp_path / "socket").startswith(b"HTTP/1.1 200 OK")
             assert client.wait_closed()[0] == 1012
             assert server.wait() == 0
+        assert server.output.count("INFO greenrelay.cli stopped") == 2
         assert not any(map(is_there, found))
+        assert not (tmp_path / "socket").exists()
         assert not server.trouble
 
 
@@ -228,10 +250,7 @@ def test_a_unix_socket_is_shared(pair: Running) -> None:
     found: set[bytes] = set()
 
     def have_answered() -> bool:
-        with socket.socket(socket.AF_UNIX) as sock:
-            sock.connect(path)
-            sock.sendall(b"GET / HTTP/1.0\r\n\r\n")
-            found.add(sock.makefile("rb").read().rpartition(b"\r\n")[2])
+        found.add(ask_at(Path(path)).rpartition(b"\r\n")[2])
         return len(found) == 2
 
     wait_for(have_answered, timeout="20s")

@@ -67,9 +67,9 @@ Join = Callable[..., Node]
 
 
 def owning(join: Join) -> tuple[Node, Node]:
-    """Join two nodes, the first of which owns a name that the second knows of."""
+    """Join two nodes, the first of which owns a name that both have heard of."""
     first, second = join("a"), join("b")
     meet(first, second)
     assert first.engine.claim("n", "pa") == "pa"
-    wait_for(lambda: ("n", "pa") in second.sink.names)
+    wait_for(lambda: all(("n", "pa") in each.sink.names for each in (first, second)))
     return first, second

@@ -136,7 +136,7 @@ class Pulse:
             self._wake_in(connection, max(0.0, limits.ping_interval - limits.ping_timeout))
         elif self._left(connection) > 0:
             # The answer may take longer than an interval; the next ping waits for it.
-            self._wake_in(connection, self._left(connection))
+            self._wake_in(connection, min(limits.ping_interval, self._left(connection)))
         elif not self._is_overdue:
             # Where something has kept the hub busy, the pong may be there and not read: the loop
             # looks at the sockets before it comes back.

@@ -19,6 +19,8 @@ from bench.workload import Size
 BY_NAME = {each.name: each for each in WORKLOADS}
 
 
+# It starts the programs of every client, one after the other.
+@pytest.mark.timeout(300)
 def test_a_quick_run_writes_figures_of_every_client(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "bench.cluster", "--quick", "--output", str(tmp_path)]
 

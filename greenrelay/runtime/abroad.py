@@ -131,6 +131,17 @@ def why_gone(node: Node, dest: object) -> Result:
     return RESULT_NOPROC if node.cluster is None else node.cluster.absence(dest)
 
 
+def process_at(caller: Process, dest: str | None) -> Process:
+    """Return the process that ``dest`` means to ``caller``, itself for None.
+
+    Raises ProcessDown, UnknownName, InvalidPid.
+    """
+    process = caller if dest is None else caller.node.find(dest)
+    if process is None:
+        raise ProcessDown(str(dest), why_gone(caller.node, dest).reason)
+    return process
+
+
 def require_cluster(node: Node) -> Cluster:
     """Return the cluster of a node; raises ValueError where there is none."""
     if node.cluster is None:

@@ -12,18 +12,16 @@ from greenrelay.core.groups import check_group
 from greenrelay.core.message import NO_CONTEXT, check_topic
 from greenrelay.core.pid import Pid
 from greenrelay.core.plain import check_plain
-from greenrelay.errors import ProcessDown
 from greenrelay.runtime.abroad import (
     check_scope,
+    process_at,
     require_cluster,
     require_wide,
-    why_gone,
 )
 from greenrelay.runtime.channel import GroupEvents
 from greenrelay.runtime.current import current_node, current_process, require_process
 from greenrelay.runtime.delivery import deliver_to_all
 from greenrelay.runtime.node import Node
-from greenrelay.runtime.process import Process
 
 log = logging.getLogger("greenrelay.runtime")
 
@@ -39,9 +37,7 @@ def join(group: str, dest: str | None = None, scope: str = "cluster") -> None:
     """
     caller = require_process("join")
     check_scope(scope)
-    process: Process | None = caller if dest is None else caller.node.find(dest)
-    if process is None:
-        raise ProcessDown(str(dest), why_gone(caller.node, dest).reason)
+    process = process_at(caller, dest)
     if process.is_remote:
         check_group(group)
         require_wide(scope, process.pid)

@@ -17,11 +17,16 @@ from greenrelay.core.events import (
 from greenrelay.core.names import check_name
 from greenrelay.core.pid import Pid
 from greenrelay.durations import parse_duration
-from greenrelay.errors import ProcessDown, ProcessExit, UnknownName, UnknownOption
-from greenrelay.runtime.abroad import check_scope, require_cluster, require_wide, why_gone
+from greenrelay.errors import ProcessExit, UnknownName, UnknownOption
+from greenrelay.runtime.abroad import (
+    check_scope,
+    process_at,
+    require_cluster,
+    require_wide,
+    why_gone,
+)
 from greenrelay.runtime.current import current_node, current_process, require_process
 from greenrelay.runtime.info import ProcessInfo, describe
-from greenrelay.runtime.process import Process
 from greenrelay.runtime.task import EXITING
 
 
@@ -144,9 +149,7 @@ def register(name: str, dest: str | None = None, scope: str = "local") -> None:
     """
     caller = require_process("register")
     check_scope(scope)
-    process: Process | None = caller if dest is None else caller.node.find(dest)
-    if process is None:
-        raise ProcessDown(str(dest), why_gone(caller.node, dest).reason)
+    process = process_at(caller, dest)
     if process.is_remote:
         check_name(name)
         require_wide(scope, process.pid)
